@@ -1,0 +1,87 @@
+"""Merge what many callers ask for at once into few round trips.
+
+Nothing waits on a clock: the first caller flies in the same loop tick, and whoever comes while the flights are out shares
+the next one. So an idle node answers one caller at once, and a busy one grows its batches by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from core.errors import StoreUnavailable
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Batcher(Generic[T, R]):
+    """`run(items)` gives one result for each item, in order. A result that is an exception is raised to that caller
+    alone; what `run` itself raises, every caller of the batch gets.
+
+    At most `max_flights` batches of at most `max_batch` items are out at a time, and at most `max_waiting` items wait:
+    beyond that callers are refused with `StoreUnavailable` instead of queueing without end.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[list[T]], Awaitable[Sequence[R | Exception]]],
+        *,
+        max_batch: int,
+        max_flights: int,
+        max_waiting: int = 50_000,
+    ) -> None:
+        self._run = run
+        self._max_batch = max_batch
+        self._max_flights = max_flights
+        self._max_waiting = max_waiting
+        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._flights: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+
+    def submit(self, item: T) -> asyncio.Future[R]:
+        """The future result of `item`."""
+        if len(self._waiting) >= self._max_waiting:
+            raise StoreUnavailable(
+                f"More than {self._max_waiting} requests are waiting", f"等待处理的请求超过 {self._max_waiting} 个"
+            )
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        self._waiting.append((item, future))
+        if not self._scheduled and len(self._flights) < self._max_flights:
+            self._scheduled = True
+            loop.call_soon(self._launch)
+        return future
+
+    def _launch(self) -> None:
+        self._scheduled = False
+        while self._waiting and len(self._flights) < self._max_flights:
+            size = min(self._max_batch, len(self._waiting))
+            batch = [self._waiting.popleft() for _ in range(size)]
+            flight = asyncio.ensure_future(self._fly(batch))
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._launch()
+
+    async def _fly(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            results = await self._run([item for item, _ in batch])
+        except BaseException as wrong:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(wrong if isinstance(wrong, Exception) else StoreUnavailable())
+            if not isinstance(wrong, Exception):
+                raise
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

@@ -1,0 +1,119 @@
+"""Who owns which prefix, which key is whose, which templates there are: small tables, held in memory by every worker.
+
+Prefixes and templates are loaded whole at start and then followed by the change feed, so a stranger asking for random
+prefixes costs no database. Keys are looked up as they are used, and forgotten when the feed says they changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from core.access import Credential, Prefix, Principal, Role, bearer_key, check_secret
+from core.database import store_errors
+from core.sqlfiles import load_sql
+from core.template import Template, template_from_row
+
+_SQL = load_sql("core", "directory.sql")
+_KEYS_HELD = 10_000
+_KEY_SECONDS = 60.0  # a bound on how long a key is believed without the feed
+_UNKNOWN_KEY_SECONDS = 1.0
+
+
+class Directory:
+    """Memory grows by about 300 bytes a prefix, 500 bytes and its items a template, 400 bytes a key in use."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+        self._prefixes: dict[str, Prefix] = {}
+        self._templates: dict[int, Template] = {}
+        self._templates_by_key: dict[str, Template] = {}
+        self._keys: OrderedDict[str, tuple[Credential | None, float]] = OrderedDict()
+
+    async def load(self) -> None:
+        """Read all prefixes and templates. Call after the feed has taken its first snapshot, so that nothing is missed."""
+        self.apply_prefixes(await self._pool.fetch(_SQL["all_prefixes"]))
+        self.apply_templates(await self._pool.fetch(_SQL["all_templates"]))
+
+    def prefix(self, key: str) -> Prefix | None:
+        return self._prefixes.get(key)
+
+    async def fresh_prefix(self, key: str) -> Prefix | None:
+        """As `prefix`, but one not known here is asked for: it may have been given a moment ago on another worker."""
+        if (found := self._prefixes.get(key)) is None:
+            with store_errors():
+                self.apply_prefixes(await self._pool.fetch(_SQL["one_prefix"], key))
+            found = self._prefixes.get(key)
+        return found
+
+    def template(self, template_id: int | None) -> Template | None:
+        return self._templates.get(template_id) if template_id is not None else None
+
+    async def fresh_template(self, key: str) -> Template | None:
+        """The template with the canonical identifier `key`, asked for when it is not known here."""
+        if (found := self._templates_by_key.get(key)) is None:
+            with store_errors():
+                self.apply_templates(await self._pool.fetch(_SQL["one_template"], key))
+            found = self._templates_by_key.get(key)
+        return found
+
+    async def principal(self, authorization: str | None, now: datetime) -> Principal:
+        """Who sent this `Authorization` header. Raises `CredentialMissing`, `CredentialWrong`, `StoreUnavailable`."""
+        key_id, secret = bearer_key(authorization)
+        return check_secret(await self._credential(key_id), secret, now)
+
+    def apply_prefixes(self, rows: Iterable[Any]) -> None:
+        for row in rows:
+            self._prefixes[row["prefix"]] = Prefix(
+                row["prefix"],
+                row["shown"],
+                row["enterprise_id"],
+                row["enterprise_name"],
+                row["suffix_case_sensitive"],
+                row["suspended"],
+            )
+
+    def apply_templates(self, rows: Iterable[Any]) -> None:
+        for row in rows:
+            template = template_from_row(row)
+            self._templates[template.id] = self._templates_by_key[template.key] = template
+
+    def forget_keys(self, key_ids: Iterable[str]) -> None:
+        for key_id in key_ids:
+            self._keys.pop(key_id, None)
+
+    async def _credential(self, key_id: str) -> Credential | None:
+        now = time.monotonic()
+        held = self._keys.get(key_id)
+        if held is not None and held[1] > now:
+            return held[0]
+        with store_errors():
+            row = await self._pool.fetchrow(_SQL["one_key"], key_id)
+        credential = _credential_from_row(row) if row else None
+        self._keys[key_id] = (credential, now + (_KEY_SECONDS if credential else _UNKNOWN_KEY_SECONDS))
+        while len(self._keys) > _KEYS_HELD:
+            self._keys.popitem(last=False)
+        return credential
+
+
+def _credential_from_row(row: Any) -> Credential:
+    return Credential(
+        row["id"],
+        row["key_id"],
+        bytes(row["secret_digest"]),
+        Role(row["role"]),
+        row["enterprise_id"],
+        row["expires_at"],
+        row["revoked_at"],
+    )
+
+
+async def read_node_id(pool: asyncpg.Pool[Any]) -> str:
+    """The id of this database, the first part of every key in Redis."""
+    found: str = await pool.fetchval(_SQL["node_id"])
+    return found

@@ -1,0 +1,44 @@
+"""What a client would rather have, from `Accept` and `Accept-Language` (RFC 9110 §12.5). Pure."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+
+@lru_cache(maxsize=1024)
+def wants(accept: str) -> str:
+    """`html`, `json` or `any`: the better liked of the two; `any` where the header names neither."""
+    qualities = _qualities(accept)
+    html = max(qualities.get("text/html", 0.0), qualities.get("application/xhtml+xml", 0.0))
+    json = max(qualities.get(kind, 0.0) for kind in ("application/json", "application/problem+json"))
+    if html == json == 0.0:
+        return "any"
+    return "html" if html >= json else "json"
+
+
+@lru_cache(maxsize=1024)
+def language(accept_language: str) -> str:
+    """`zh` or `en`; English where neither is asked for."""
+    best, chosen = 0.0, "en"
+    for tag, quality in _qualities(accept_language).items():
+        base = tag.partition("-")[0]
+        if base in ("zh", "en") and quality > best:
+            best, chosen = quality, base
+    return chosen
+
+
+def _qualities(header: str) -> dict[str, float]:
+    """Name to quality; what cannot be read is left out. Bounded: a header of thousands of parts costs no more."""
+    found: dict[str, float] = {}
+    for part in header[:1000].lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    quality = min(max(float(parameter[2:]), 0.0), 1.0)
+                except ValueError:
+                    quality = 0.0
+        if name:
+            found.setdefault(name, quality)
+    return found

@@ -1,0 +1,153 @@
+"""The door to Redis: records shared between workers and machines, and the channel that announces changes.
+
+Redis is disposable. Every call has a deadline; after a failure the door stays shut for a moment, so that a lost Redis
+costs callers nothing; whatever it held is found again in PostgreSQL. Versions only go up: a script inside Redis compares
+before it writes. Keys begin with the id of the database they came from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+import orjson
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from core.record import VERSION_DIGITS, Record, encode_record
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+REDIS_FAILURES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+_SHUT_SECONDS = 0.5
+_PER_CALL = 256
+
+# KEYS: record keys. ARGV: seconds to live, then one encoded record for each key. A lower version never replaces a higher.
+_PUT = f"""
+for i, key in ipairs(KEYS) do
+  local new = ARGV[i + 1]
+  local held = redis.call('GETRANGE', key, 0, {VERSION_DIGITS - 1})
+  if held == '' or tonumber(held) <= tonumber(string.sub(new, 1, {VERSION_DIGITS})) then
+    redis.call('SET', key, new, 'EX', ARGV[1])
+  end
+end
+"""
+# KEYS: record keys. ARGV: for each the version that is now current. What is older is dropped.
+_DROP_OLDER = f"""
+for i, key in ipairs(KEYS) do
+  local held = redis.call('GETRANGE', key, 0, {VERSION_DIGITS - 1})
+  if held ~= '' and tonumber(held) < tonumber(ARGV[i]) then
+    redis.call('DEL', key)
+  end
+end
+"""
+
+
+class SharedCache:
+    """One for each worker. `ttl_seconds` is how long a record stays; `timeout_seconds` the deadline of one call."""
+
+    def __init__(self, url: str, node_id: str, *, ttl_seconds: int, timeout_seconds: float) -> None:
+        pool = BlockingConnectionPool.from_url(
+            url, max_connections=16, timeout=timeout_seconds, socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds, retry=Retry(NoBackoff(), 0),
+        )  # fmt: skip
+        self._redis: Redis = Redis(connection_pool=pool)
+        # A subscriber waits for as long as nothing happens, so its connection has no read deadline.
+        self._listener: Redis = Redis.from_url(url, socket_connect_timeout=timeout_seconds)
+        self._put_script = self._redis.register_script(_PUT)
+        self._drop_script = self._redis.register_script(_DROP_OLDER)
+        self._prefix = f"biaojie:{node_id}:i:".encode()
+        self._position = f"biaojie:{node_id}:feed-position"
+        self._channel = f"biaojie:{node_id}:changes"
+        self._ttl_seconds = ttl_seconds
+        self._timeout_seconds = timeout_seconds
+        self._shut_until = 0.0
+        self.failures = 0
+        # Set by the feed once every change so far has been applied here: before that a held record may be too old.
+        self.corrected = False
+
+    @property
+    def available(self) -> bool:
+        return time.monotonic() >= self._shut_until
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """One encoded record or None for each key; all None when Redis is lost or not yet corrected."""
+        if not self.corrected:
+            return [None] * len(keys)
+        found = await self._attempt(self._redis.mget([self._prefix + key.encode() for key in keys]))
+        return cast(list[bytes | None], found) if found is not None else [None] * len(keys)
+
+    async def put_many(self, records: Iterable[Record]) -> None:
+        waiting = iter(records)
+        while self.available and (some := list(islice(waiting, _PER_CALL))):
+            keys = [self._prefix + record.key.encode() for record in some]
+            arguments = [str(self._ttl_seconds).encode(), *(encode_record(record) for record in some)]
+            await self._attempt(self._put_script(keys=keys, args=arguments))
+
+    async def drop_older(self, changes: Iterable[tuple[str, int]]) -> bool:
+        """Forget what is older than (key, version); False when Redis did not take all of it."""
+        waiting = iter(changes)
+        done = True
+        while some := list(islice(waiting, _PER_CALL)):
+            keys = [self._prefix + key.encode() for key, _ in some]
+            result = await self._attempt(self._drop_script(keys=keys, args=[version for _, version in some]), ok=True)
+            done = done and result is not None
+        return done
+
+    async def announce(self, changes: Sequence[tuple[str, int]]) -> None:
+        """Tell every worker which (key, version) is now current."""
+        for start in range(0, len(changes), _PER_CALL):
+            message = orjson.dumps(changes[start : start + _PER_CALL])
+            await self._attempt(self._redis.publish(self._channel, message))
+
+    async def listen(self, on_changes: Callable[[list[tuple[str, int]]], None]) -> None:
+        """Hand over every announcement, for ever; reconnects by itself. What is missed meanwhile, the feed brings."""
+        while True:
+            try:
+                async with self._listener.pubsub() as subscription:
+                    await subscription.subscribe(self._channel)
+                    async for message in subscription.listen():
+                        if message["type"] == "message":
+                            on_changes([(key, version) for key, version in orjson.loads(message["data"])])
+            except REDIS_FAILURES as lost:
+                log.debug("announcements interrupted: %s", lost)
+            await asyncio.sleep(_SHUT_SECONDS)
+
+    async def read_position(self) -> str | None:
+        """Up to which snapshot of the feed this cache has been corrected; None when that is not known."""
+        found = await self._attempt(self._redis.get(self._position))
+        return cast(bytes, found).decode() if found else None
+
+    async def write_position(self, snapshot: str) -> None:
+        await self._attempt(self._redis.set(self._position, snapshot))
+
+    async def ping(self) -> bool:
+        return bool(await self._attempt(cast(Awaitable[Any], self._redis.ping()), even_if_shut=True))
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+        await self._listener.aclose()
+
+    async def _attempt(self, call: Awaitable[T], *, ok: Any = None, even_if_shut: bool = False) -> T | Any | None:
+        """The result of `call` (or `ok` where it has none), None when Redis is lost or was a moment ago."""
+        if not (even_if_shut or self.available):
+            if asyncio.iscoroutine(call):
+                call.close()
+            return None
+        try:
+            result = await asyncio.wait_for(call, self._timeout_seconds)
+        except REDIS_FAILURES as lost:
+            if self.available:
+                log.warning(
+                    "Redis cannot be reached, reading from PostgreSQL meanwhile: %s", lost or type(lost).__name__
+                )
+            self.failures += 1
+            self._shut_until = time.monotonic() + _SHUT_SECONDS
+            return None
+        return ok if result is None else result

@@ -1,0 +1,316 @@
+"""Handle values: what an identifier says. Reading, checking, packing and rendering. Pure.
+
+A value has an index, a type, data in one of a few formats, a time to live, four permission bits and the time of its last
+change (RFC 3651 §3.1; the JSON form is that of the Handle HTTP API). Packed, the values of a record are one compact JSON
+array, `[[index, type, data, format, ttl, permissions, timestamp], …]` ordered by index, where trailing members that have
+their usual value are left out: the common value is `[2001,"MODEL","BAV99"]`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import orjson
+
+from core.errors import FieldProblem
+from core.identifier import shorten
+
+MAX_VALUES = 1_000
+MAX_TYPE_BYTES = 255
+MAX_DATA_BYTES = 65_536
+MAX_PACKED_BYTES = 196_608  # leaves room for the Handle encoding in a message of 262,144 bytes
+MAX_TTL_SECONDS = 2**31 - 1
+DEFAULT_TTL_SECONDS = 86_400
+
+ADMIN_READ, ADMIN_WRITE, PUBLIC_READ, PUBLIC_WRITE = 8, 4, 2, 1
+DEFAULT_PERMISSIONS = ADMIN_READ | ADMIN_WRITE | PUBLIC_READ
+SECRET_PERMISSIONS = ADMIN_READ | ADMIN_WRITE
+SECRET_TYPES = frozenset(("HS_SECKEY",))
+
+STRING_FORMATS = frozenset(("string", "base64", "hex"))
+OBJECT_FORMATS = frozenset(("admin", "site", "key"))
+LIST_FORMATS = frozenset(("vlist",))
+FORMATS = STRING_FORMATS | OBJECT_FORMATS | LIST_FORMATS
+_MEMBERS = frozenset(("index", "type", "data", "ttl", "permissions", "timestamp"))
+
+
+@dataclass(frozen=True, slots=True)
+class HandleValue:
+    """One value. `data` is text, or JSON where `format` says so; `timestamp` is unix seconds, None = the record's own."""
+
+    index: int
+    type: str
+    data: Any
+    format: str = "string"
+    ttl_seconds: int = DEFAULT_TTL_SECONDS
+    permissions: int = DEFAULT_PERMISSIONS
+    timestamp: int | None = None
+
+    @property
+    def public(self) -> bool:
+        return bool(self.permissions & PUBLIC_READ)
+
+    def packed(self) -> list[Any]:
+        members: list[Any] = [self.index, self.type, self.data, self.format, self.ttl_seconds, self.permissions]
+        members.append(self.timestamp)
+        for usual in (None, DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS, "string"):
+            if members[-1] != usual:
+                break
+            members.pop()
+        return members
+
+
+def pack(values: list[HandleValue]) -> bytes:
+    """Values in order of index, as they are stored. Equal values give equal bytes."""
+    return orjson.dumps([value.packed() for value in values], option=orjson.OPT_SORT_KEYS)
+
+
+def unpack(packed: bytes) -> list[HandleValue]:
+    return [HandleValue(*members) for members in orjson.loads(packed)]
+
+
+def without_timestamps(packed: bytes) -> bytes:
+    """The content alone: what decides whether two registrations say the same."""
+    return pack([replace(value, timestamp=None) for value in unpack(packed)])
+
+
+def keep_timestamps(new: list[HandleValue], old: list[HandleValue], now: int) -> list[HandleValue]:
+    """`new` with the time of last change of each value: as it was where nothing changed, else `now` (unix seconds)."""
+    before = {value.index: value for value in old}
+
+    def dated(value: HandleValue) -> HandleValue:
+        was = before.get(value.index)
+        unchanged = was is not None and replace(was, timestamp=None) == value
+        return was if unchanged and was is not None else replace(value, timestamp=now)
+
+    return [dated(value) for value in new]
+
+
+def render(value: HandleValue, default_timestamp: int) -> dict[str, Any]:
+    """The Handle HTTP JSON form (`../tests/conformance`); permissions only when unusual."""
+    shown: dict[str, Any] = {
+        "index": value.index,
+        "type": value.type,
+        "data": {"format": value.format, "value": value.data},
+        "ttl": value.ttl_seconds,
+        "timestamp": iso_time(value.timestamp or default_timestamp),
+    }
+    if value.permissions != DEFAULT_PERMISSIONS:
+        shown["permissions"] = f"{value.permissions:04b}"
+    return shown
+
+
+def iso_time(unix_seconds: int) -> str:
+    """`2026-01-31T10:00:00Z`, as Handle clients expect it."""
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def difference(old: list[HandleValue], new: list[HandleValue]) -> list[dict[str, Any]]:
+    """What tells two contents apart, by index: `added`, `removed` or `changed` with both sides. Secrets stay hidden."""
+    before, after = ({value.index: value for value in side} for side in (old, new))
+    found: list[dict[str, Any]] = []
+    for index in sorted(before.keys() | after.keys()):
+        was, now = before.get(index), after.get(index)
+        if was is not None and now is not None and replace(was, timestamp=None) == replace(now, timestamp=None):
+            continue
+        kind = "added" if was is None else "removed" if now is None else "changed"
+        found.append({"index": index, "kind": kind, "registered": _side(was), "sent": _side(now)})
+    return found
+
+
+def parse_values(raw: Any, path: str, problems: list[FieldProblem]) -> list[HandleValue]:
+    """Read the `values` member of a request. Appends every problem found; the result is whole only if none was added."""
+    if not isinstance(raw, list) or not raw:
+        problems.append(
+            FieldProblem(path, "values-missing", "must be a list of at least one value", "必须是至少含一个值的数组")
+        )
+        return []
+    if len(raw) > MAX_VALUES:
+        problems.append(
+            FieldProblem(path, "values-too-many", f"at most {MAX_VALUES} values", f"最多 {MAX_VALUES} 个值")
+        )
+        return []
+    values: list[HandleValue] = []
+    seen: set[int] = set()
+    for position, item in enumerate(raw):
+        value = _parse_value(item, f"{path}[{position}]", problems)
+        if value is None:
+            continue
+        if value.index in seen:
+            problems.append(
+                FieldProblem(
+                    f"{path}[{position}].index",
+                    "index-twice",
+                    f"index {value.index} is used twice",
+                    f"索引 {value.index} 重复",
+                )
+            )
+        seen.add(value.index)
+        values.append(value)
+    values.sort(key=lambda value: value.index)
+    return values
+
+
+def check_size(packed: bytes, path: str, problems: list[FieldProblem]) -> None:
+    if len(packed) > MAX_PACKED_BYTES:
+        problems.append(
+            FieldProblem(
+                path,
+                "values-too-large",
+                f"the values take {len(packed)} bytes, at most {MAX_PACKED_BYTES} are allowed",
+                f"全部值共 {len(packed)} 字节，最多 {MAX_PACKED_BYTES} 字节",
+            )
+        )
+
+
+def _parse_value(item: Any, path: str, problems: list[FieldProblem]) -> HandleValue | None:
+    before = len(problems)
+    if not isinstance(item, dict):
+        problems.append(FieldProblem(path, "not-an-object", "must be an object", "必须是对象"))
+        return None
+    for unknown in item.keys() - _MEMBERS:
+        problems.append(
+            FieldProblem(
+                f"{path}.{unknown[:80]}",
+                "member-unknown",
+                f"is not a member of a value; known are {', '.join(sorted(_MEMBERS))}",
+                f"不是值的成员；可用成员：{'、'.join(sorted(_MEMBERS))}",
+            )
+        )
+    index = _parse_index(item.get("index"), f"{path}.index", problems)
+    kind = _parse_type(item.get("type"), f"{path}.type", problems)
+    format_, data = _parse_data(item.get("data"), f"{path}.data", problems)
+    ttl = _parse_ttl(item.get("ttl"), f"{path}.ttl", problems)
+    permissions = _parse_permissions(item.get("permissions"), kind, f"{path}.permissions", problems)
+    if len(problems) > before:
+        return None
+    return HandleValue(index, kind, data, format_, ttl, permissions)
+
+
+def _parse_index(raw: Any, path: str, problems: list[FieldProblem]) -> int:
+    if isinstance(raw, int) and not isinstance(raw, bool) and 0 < raw < 2**32:
+        return raw
+    problems.append(
+        FieldProblem(
+            path, "index-invalid", "must be a whole number from 1 to 4294967295", "必须是 1 到 4294967295 的整数"
+        )
+    )
+    return 0
+
+
+def _parse_type(raw: Any, path: str, problems: list[FieldProblem]) -> str:
+    if isinstance(raw, str) and raw and raw.isprintable() and len(raw.encode()) <= MAX_TYPE_BYTES:
+        return raw
+    problems.append(
+        FieldProblem(
+            path,
+            "type-invalid",
+            f"must be printable text of 1 to {MAX_TYPE_BYTES} bytes, for instance URL",
+            f"必须是 1 到 {MAX_TYPE_BYTES} 字节的可打印文本，例如 URL",
+        )
+    )
+    return ""
+
+
+def _parse_data(raw: Any, path: str, problems: list[FieldProblem]) -> tuple[str, Any]:
+    if isinstance(raw, str):  # the Handle API lets clients send text bare
+        raw = {"format": "string", "value": raw}
+    if not isinstance(raw, dict) or "value" not in raw:
+        problems.append(
+            FieldProblem(
+                path,
+                "data-invalid",
+                'must be {"format": "string", "value": "…"}',
+                '必须是 {"format": "string", "value": "…"}',
+            )
+        )
+        return "string", ""
+    format_, data = raw.get("format", "string"), raw["value"]
+    if not isinstance(format_, str) or format_ not in FORMATS:
+        known = ", ".join(sorted(FORMATS))
+        problems.append(
+            FieldProblem(f"{path}.format", "format-unknown", f"must be one of {known}", f"必须是以下之一：{known}")
+        )
+        return "string", ""
+    return format_, _checked_data(format_, data, f"{path}.value", problems)
+
+
+def _checked_data(format_: str, data: Any, path: str, problems: list[FieldProblem]) -> Any:
+    wanted, en, zh = (
+        (str, "text", "文本") if format_ in STRING_FORMATS
+        else (list, "a list", "数组") if format_ in LIST_FORMATS
+        else (dict, "an object", "对象")
+    )  # fmt: skip
+    if not isinstance(data, wanted):
+        problems.append(
+            FieldProblem(
+                path, "data-invalid", f"must be {en} for the format {format_}", f"格式为 {format_} 时必须是{zh}"
+            )
+        )
+        return ""
+    size = len(data.encode()) if isinstance(data, str) else len(orjson.dumps(data))
+    if size > MAX_DATA_BYTES:
+        problems.append(
+            FieldProblem(
+                path,
+                "data-too-large",
+                f"has {size} bytes, at most {MAX_DATA_BYTES} are allowed",
+                f"为 {size} 字节，最多 {MAX_DATA_BYTES} 字节",
+            )
+        )
+    elif format_ in ("base64", "hex") and not _decodes(format_, cast(str, data)):
+        problems.append(FieldProblem(path, "data-invalid", f"is not valid {format_}", f"不是有效的 {format_}"))
+    return data
+
+
+def _decodes(format_: str, data: str) -> bool:
+    try:
+        base64.b64decode(data, validate=True) if format_ == "base64" else bytes.fromhex(data)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _parse_ttl(raw: Any, path: str, problems: list[FieldProblem]) -> int:
+    if raw is None:
+        return DEFAULT_TTL_SECONDS
+    if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= MAX_TTL_SECONDS:
+        return raw
+    problems.append(
+        FieldProblem(path, "ttl-invalid", "must be whole seconds, 0 to 2147483647", "必须是 0 到 2147483647 的整数秒")
+    )
+    return 0
+
+
+def _parse_permissions(raw: Any, kind: str, path: str, problems: list[FieldProblem]) -> int:
+    if raw is None:
+        return SECRET_PERMISSIONS if kind in SECRET_TYPES else DEFAULT_PERMISSIONS
+    if not (isinstance(raw, str) and len(raw) == 4 and set(raw) <= {"0", "1"}):
+        problems.append(
+            FieldProblem(
+                path,
+                "permissions-invalid",
+                'must be four digits 0 or 1: admin read, admin write, public read, public write, as in "1110"',
+                "必须是四位 0 或 1：管理读、管理写、公开读、公开写，例如“1110”",
+            )
+        )
+        return DEFAULT_PERMISSIONS
+    permissions = int(raw, 2)
+    if kind in SECRET_TYPES and permissions & (PUBLIC_READ | PUBLIC_WRITE):
+        problems.append(FieldProblem(path, "secret-public", f"{kind} must never be public", f"{kind} 不得公开"))
+    return permissions
+
+
+def _side(value: HandleValue | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    hidden = value.type in SECRET_TYPES
+    return {"type": value.type, "format": value.format, "value": "••••••" if hidden else _brief(value.data)}
+
+
+def _brief(data: Any) -> Any:
+    return data if not isinstance(data, str) or len(data) <= 200 else shorten(data, 200)

@@ -1,0 +1,187 @@
+"""The edge of HTTP: reading bodies and paths, answering JSON, turning problems into documents."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from core.errors import (
+    BodyInvalid,
+    BodyNotJson,
+    BodyTooLarge,
+    FieldProblem,
+    InternalError,
+    MethodNotAllowed,
+    PageUnknown,
+    ParameterInvalid,
+    Problem,
+)
+from core.identifier import Identifier, decode_path, parse_identifier
+from core.negotiation import language
+from core.problems import MEDIA_TYPE, document
+from core.telemetry import observe_request
+
+log = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+REQUEST_ID = web.RequestKey("request_id", str)
+# A page instead of a JSON document, where the client is a browser; set by the roof.
+PROBLEM_PAGE: web.AppKey[Callable[[web.Request, Problem], web.Response | None]] = web.AppKey("problem_page")
+
+
+def json_answer(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return json_bytes(orjson.dumps(data), status=status, headers=headers)
+
+
+def json_bytes(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=body, status=status, headers={"Content-Type": "application/json; charset=utf-8", **(headers or {})}
+    )
+
+
+async def read_json(request: web.Request) -> Any:
+    """The body as JSON. Raises `BodyTooLarge`, `BodyNotJson`."""
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        limit = request.app[BODY_LIMIT]
+        raise BodyTooLarge(f"The body has more than {limit} bytes", f"请求体超过 {limit} 字节", limit=limit) from None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as wrong:
+        where = f"line {wrong.lineno}, column {wrong.colno}"
+        raise BodyNotJson(f"{wrong.msg} ({where})", f"JSON 解析失败：第 {wrong.lineno} 行第 {wrong.colno} 列") from None
+
+
+async def read_object(request: web.Request, known: frozenset[str]) -> dict[str, Any]:
+    """The body as a JSON object whose members are among `known`. Raises `BodyInvalid` too."""
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise BodyInvalid(errors=(FieldProblem("", "not-an-object", "must be a JSON object", "必须是 JSON 对象"),))
+    if problems := unknown_members(body, known, ""):
+        raise BodyInvalid(errors=tuple(problems))
+    return body
+
+
+def unknown_members(body: dict[str, Any], known: frozenset[str], path: str) -> list[FieldProblem]:
+    names = ", ".join(sorted(known))
+    return [
+        FieldProblem(
+            f"{path}{name[:80]}",
+            "member-unknown",
+            f"is not known here; known are {names}",
+            f"未知成员；可用成员：{names}",
+        )
+        for name in body
+        if name not in known
+    ]
+
+
+def identifier_in_path(request: web.Request, before: str, after: str = "") -> Identifier:
+    """The identifier between two fixed parts of the path, percent-decoded once. Raises `IdentifierMalformed`."""
+    raw = request.rel_url.raw_path
+    return parse_identifier(decode_path(raw[len(before) : len(raw) - len(after)]))
+
+
+def whole_number(request: web.Request, name: str, *, default: int, least: int, most: int) -> int:
+    """A bounded whole number among the query parameters. Raises `ParameterInvalid`."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if text.isascii() and text.isdigit() and least <= int(text[:12]) <= most:
+        return int(text)
+    raise ParameterInvalid(
+        errors=(
+            FieldProblem(
+                name,
+                "number-invalid",
+                f"must be a whole number from {least} to {most}",
+                f"必须是 {least} 到 {most} 的整数",
+            ),
+        )
+    )
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def preferred_language(request: web.Request) -> str:
+    """`?lang=zh` or `en` where a link set it, else by `Accept-Language`."""
+    asked = request.query.get("lang")
+    return asked if asked in ("zh", "en") else language(request.headers.get("Accept-Language", ""))
+
+
+BODY_LIMIT: web.AppKey[int] = web.AppKey("body_limit", int)
+
+
+@web.middleware
+async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Number the request, render its problems, measure it."""
+    began = time.perf_counter()
+    request_id = _request_id(request)
+    request[REQUEST_ID] = request_id
+    try:
+        response = await handler(request)
+    except Problem as problem:
+        response = _problem_response(request, problem)
+    except web.HTTPException as raised:
+        response = _from_http_exception(request, raised)
+    except Exception:
+        log.exception("request %s %s failed (%s)", request.method, request.path, request_id)
+        response = _problem_response(request, InternalError())
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    observe_request(_route_name(request), request.method, response.status, time.perf_counter() - began)
+    return response
+
+
+def problem_document(request: web.Request, problem: Problem) -> web.Response:
+    """The JSON form of a problem."""
+    body = document(problem, language=preferred_language(request), request_id=request.get(REQUEST_ID, ""))
+    return web.Response(
+        body=orjson.dumps(body), status=problem.status, headers={"Content-Type": MEDIA_TYPE, **problem.headers}
+    )
+
+
+def _problem_response(request: web.Request, problem: Problem) -> web.Response:
+    page = request.app.get(PROBLEM_PAGE)
+    return (page(request, problem) if page else None) or problem_document(request, problem)
+
+
+def _from_http_exception(request: web.Request, raised: web.HTTPException) -> web.StreamResponse:
+    if isinstance(raised, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(raised.allowed_methods))
+        problem: Problem = MethodNotAllowed(
+            f"{raised.method} is not possible here, only {allowed}",
+            f"此地址不支持 {raised.method}，仅支持 {allowed}",
+            headers={"Allow": allowed},
+        )
+    elif raised.status == 404:
+        problem = PageUnknown()
+    elif raised.status < 400:
+        return raised
+    elif raised.status == 413:
+        problem = BodyTooLarge(limit=request.app[BODY_LIMIT])
+    else:
+        log.warning("unexpected %s: %s", type(raised).__name__, raised)
+        problem = InternalError()
+    return _problem_response(request, problem)
+
+
+def _request_id(request: web.Request) -> str:
+    sent = request.headers.get("X-Request-Id", "")
+    return sent if 0 < len(sent) <= 64 and sent.isascii() and sent.isprintable() else secrets.token_hex(8)
+
+
+def _route_name(request: web.Request) -> str:
+    """The pattern, never the identifier: labels must stay few, and identifiers out of metrics."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unknown"

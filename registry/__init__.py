@@ -1,0 +1,1 @@
+"""Writing: enterprises, prefixes, keys, templates and identifiers. routes → doors → one verb → store → core."""

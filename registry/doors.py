@@ -1,0 +1,136 @@
+"""The HTTP door of the registry: identifiers. Reads the request, calls one verb, renders what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from core.access import Principal
+from core.errors import BodyInvalid, BodyTooLarge, Conflict, FieldProblem, Problem
+from core.identifier import encode_path
+from core.problems import brief
+from core.record import Record
+from core.web import (
+    REQUEST_ID,
+    identifier_in_path,
+    json_answer,
+    now,
+    read_json,
+    read_object,
+    whole_number,
+)
+from registry.room import Registry
+from registry.store import Origin
+from registry.verbs.read import DEFAULT_PAGE, MAX_PAGE, read_one, read_page
+from registry.verbs.register import Registered, register, register_batch
+from registry.verbs.revise import etag_matches, revise
+from registry.verbs.withdraw import withdraw
+from registry.views import owner_view
+
+REGISTRY: web.AppKey[Registry] = web.AppKey("registry", Registry)
+MAX_BATCH = 10_000
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+_PATH = "/api/v1/identifiers/"
+_WITHDRAW = "/withdraw"
+
+
+def add_routes(app: web.Application) -> None:
+    app.router.add_post("/api/v1/identifiers", post_identifier)
+    app.router.add_post("/api/v1/identifiers:batch", post_batch)
+    app.router.add_get("/api/v1/identifiers", list_identifiers)
+    app.router.add_get("/api/v1/identifiers/{identifier:.+}", get_identifier)
+    app.router.add_put("/api/v1/identifiers/{identifier:.+}", put_identifier)
+    app.router.add_post("/api/v1/identifiers/{identifier:.+}/withdraw", post_withdrawal)
+
+
+async def caller(request: web.Request) -> tuple[Registry, Principal, Origin]:
+    """Who calls, checked. Raises `CredentialMissing`, `CredentialWrong`, `StoreUnavailable`."""
+    registry = request.app[REGISTRY]
+    principal = await registry.directory.principal(request.headers.get("Authorization"), now())
+    return registry, principal, Origin(principal.key, request.remote, request[REQUEST_ID])
+
+
+async def post_identifier(request: web.Request) -> web.Response:
+    registry, principal, origin = await caller(request)
+    done = await register(registry, principal, origin, await read_json(request))
+    return _record_answer(registry, done.record, 201 if done.created else 200)
+
+
+async def post_batch(request: web.Request) -> web.Response:
+    registry, principal, origin = await caller(request)
+    body = await read_object(request, frozenset(("items",)))
+    items = body.get("items")
+    if not isinstance(items, list) or not items:
+        raise BodyInvalid(
+            errors=(FieldProblem("items", "list-invalid", "must be a list of items", "必须是数组且不为空"),)
+        )
+    if len(items) > MAX_BATCH:
+        raise BodyTooLarge(
+            f"{len(items)} items; at most {MAX_BATCH} in one request",
+            f"共 {len(items)} 项，单次最多 {MAX_BATCH} 项",
+            limit=MAX_BATCH,
+        )
+    results = await register_batch(registry, principal, origin, items)
+    verdicts = [_verdict(item, result) for item, result in zip(items, results, strict=True)]
+    counts = dict.fromkeys(("created", "unchanged", "conflict", "invalid"), 0)
+    for verdict in verdicts:
+        counts[verdict["verdict"]] += 1
+    return json_answer({"counts": counts, "items": verdicts})
+
+
+async def list_identifiers(request: web.Request) -> web.Response:
+    registry, principal, _ = await caller(request)
+    limit = whole_number(request, "limit", default=DEFAULT_PAGE, least=1, most=MAX_PAGE)
+    query = request.query
+    records = await read_page(registry, principal, query.get("prefix"), query.get("after"), limit)
+    whole, size = len(records) < limit, 0
+    for count, record in enumerate(records, 1):
+        size += len(record.packed)
+        if size > MAX_PAGE_BYTES and count < len(records):
+            records, whole = records[:count], False
+            break
+    items = [owner_view(record, registry.directory.template(record.template_id)) for record in records]
+    return json_answer({"items": items, "next": None if whole else records[-1].identifier})
+
+
+async def get_identifier(request: web.Request) -> web.Response:
+    registry, principal, _ = await caller(request)
+    record = await read_one(registry, principal, identifier_in_path(request, _PATH))
+    if etag_matches(request.headers.get("If-None-Match", ""), record.etag):
+        return web.Response(status=304, headers={"ETag": record.etag})
+    return _record_answer(registry, record, 200)
+
+
+async def put_identifier(request: web.Request) -> web.Response:
+    registry, principal, origin = await caller(request)
+    identifier = identifier_in_path(request, _PATH)
+    body = await read_json(request)
+    record = await revise(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
+    return _record_answer(registry, record, 200)
+
+
+async def post_withdrawal(request: web.Request) -> web.Response:
+    registry, principal, origin = await caller(request)
+    identifier = identifier_in_path(request, _PATH, _WITHDRAW)
+    body = await read_json(request)
+    record = await withdraw(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
+    return _record_answer(registry, record, 200)
+
+
+def _record_answer(registry: Registry, record: Record, status: int) -> web.Response:
+    headers = {"ETag": record.etag, "Cache-Control": "private, no-cache"}
+    if status == 201:
+        headers["Location"] = _PATH + encode_path(record.identifier)
+    return json_answer(
+        owner_view(record, registry.directory.template(record.template_id)), status=status, headers=headers
+    )
+
+
+def _verdict(item: Any, result: Registered | Problem) -> dict[str, Any]:
+    if isinstance(result, Registered):
+        word = "created" if result.created else "unchanged"
+        return {"identifier": result.record.identifier, "verdict": word, "version": result.record.version}
+    named = item.get("identifier") if isinstance(item, dict) else None
+    word = "conflict" if isinstance(result, Conflict) else "invalid"
+    return {"identifier": named if isinstance(named, str) else None, "verdict": word, "reason": brief(result)}

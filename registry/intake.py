@@ -1,0 +1,139 @@
+"""What a request to register says: bodies into checked registrations, all problems at once. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import FieldProblem, IdentifierMalformed
+from core.identifier import Identifier, parse_identifier
+from core.values import HandleValue, check_size, pack, parse_values
+
+REGISTER_MEMBERS = frozenset(("identifier", "values", "template"))
+# What a record that was read carries beside these: accepted when it is sent back, and not believed.
+READ_ONLY_MEMBERS = frozenset(("version", "status", "created_at", "changed_at", "withdrawn"))
+MAX_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A well-formed wish; whether it is allowed and fits its template is not yet known."""
+
+    identifier: Identifier
+    values: list[HandleValue]
+    packed: bytes
+    template: Identifier | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """New values for an identifier; `template` None takes it away, and counts only when `names_template`."""
+
+    values: list[HandleValue]
+    packed: bytes
+    template: Identifier | None
+    names_template: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    reason: str
+    successor: str | None
+
+
+def parse_registration(body: Any, path: str, problems: list[FieldProblem]) -> Registration | None:
+    """One item of `POST /api/v1/identifiers` or of a batch (`path` as in `items[3].`); None when problems were added."""
+    before = len(problems)
+    if not isinstance(body, dict):
+        problems.append(FieldProblem(path.rstrip("."), "not-an-object", "must be an object", "必须是对象"))
+        return None
+    _refuse_unknown(body, path, problems)
+    identifier = _identifier(body.get("identifier"), f"{path}identifier", problems)
+    values = parse_values(body.get("values"), f"{path}values", problems)
+    template = _template(body.get("template"), f"{path}template", problems)
+    if identifier is None or len(problems) > before:
+        return None
+    packed = pack(values)
+    check_size(packed, f"{path}values", problems)
+    return Registration(identifier, values, packed, template) if len(problems) == before else None
+
+
+def parse_revision(body: Any, identifier: Identifier, problems: list[FieldProblem]) -> Revision | None:
+    """The body of `PUT`; an `identifier` in it must be the one of the address."""
+    if not isinstance(body, dict):
+        problems.append(FieldProblem("", "not-an-object", "must be an object", "必须是对象"))
+        return None
+    _refuse_unknown(body, "", problems)
+    if "identifier" in body:
+        named = _identifier(body["identifier"], "identifier", problems)
+        if named is not None and named.key() != identifier.key():
+            problems.append(
+                FieldProblem(
+                    "identifier", "identifier-differs", f"is not {identifier}", f"与地址中的 {identifier} 不一致"
+                )
+            )
+    values = parse_values(body.get("values"), "values", problems)
+    template = _template(body.get("template"), "template", problems)
+    packed = pack(values)
+    check_size(packed, "values", problems)
+    return Revision(values, packed, template, "template" in body) if not problems else None
+
+
+def parse_withdrawal(body: Any, identifier: Identifier, problems: list[FieldProblem]) -> Withdrawal | None:
+    """The body of a withdrawal: `reason`, and perhaps `successor`."""
+    if not isinstance(body, dict):
+        problems.append(FieldProblem("", "not-an-object", "must be an object", "必须是对象"))
+        return None
+    for name in body.keys() - {"reason", "successor"}:
+        problems.append(_unknown(name, "", ("reason", "successor")))
+    reason, successor = body.get("reason"), body.get("successor")
+    if not isinstance(reason, str) or not reason.strip() or len(reason) > MAX_REASON or not reason.isprintable():
+        problems.append(
+            FieldProblem(
+                "reason",
+                "reason-missing",
+                f"must say why, in 1 to {MAX_REASON} printable characters",
+                f"必须说明原因，1 到 {MAX_REASON} 个可打印字符",
+            )
+        )
+    if successor is not None:
+        named = _identifier(successor, "successor", problems)
+        if named is not None and named.key() == identifier.key():
+            problems.append(FieldProblem("successor", "successor-itself", "is the same identifier", "不能是标识自身"))
+        successor = str(named)
+    return Withdrawal(reason.strip(), successor) if not problems and isinstance(reason, str) else None
+
+
+def _refuse_unknown(body: dict[str, Any], path: str, problems: list[FieldProblem]) -> None:
+    for name in body:
+        if name not in REGISTER_MEMBERS and name not in READ_ONLY_MEMBERS:
+            problems.append(_unknown(name, path, sorted(REGISTER_MEMBERS)))
+
+
+def _unknown(name: str, path: str, known: Any) -> FieldProblem:
+    names = ", ".join(known)
+    return FieldProblem(
+        f"{path}{name[:80]}", "member-unknown", f"is not known here; known are {names}", f"未知成员；可用成员：{names}"
+    )
+
+
+def _identifier(raw: Any, path: str, problems: list[FieldProblem]) -> Identifier | None:
+    if not isinstance(raw, str):
+        problems.append(
+            FieldProblem(
+                path,
+                "identifier-missing",
+                "must be text such as 88.118.8/JXDY2106023",
+                "必须是文本，例如 88.118.8/JXDY2106023",
+            )
+        )
+        return None
+    try:
+        return parse_identifier(raw)
+    except IdentifierMalformed as wrong:
+        problems.append(wrong.at(path))
+        return None
+
+
+def _template(raw: Any, path: str, problems: list[FieldProblem]) -> Identifier | None:
+    return None if raw is None else _identifier(raw, path, problems)

@@ -1,0 +1,24 @@
+"""What every verb of the registry works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from core.directory import Directory
+from core.record import Record
+from registry.committer import Committer
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """One for each worker. `on_committed` hears of every record that a verb has written, after its commit."""
+
+    pool: asyncpg.Pool[Any]
+    directory: Directory
+    committer: Committer
+    on_committed: Callable[[Sequence[Record]], None]
+    node_prefix: str

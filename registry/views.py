@@ -1,0 +1,28 @@
+"""A record as its owner sees it. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.record import Record
+from core.template import Template
+from core.values import render
+
+STATUS_WORDS = {1: "active", 2: "withdrawn"}
+
+
+def owner_view(record: Record, template: Template | None) -> dict[str, Any]:
+    """Everything but what no API shows: identifier, version, status, template, times (RFC 3339, UTC), all values."""
+    created = int(record.created_at.timestamp())
+    shown: dict[str, Any] = {
+        "identifier": record.identifier,
+        "version": record.version,
+        "status": STATUS_WORDS[record.status],
+        "template": template.identifier if template else None,
+        "created_at": record.created_at.isoformat(timespec="milliseconds"),
+        "changed_at": record.changed_at.isoformat(timespec="milliseconds"),
+        "values": [render(value, created) for value in record.values],
+    }
+    if record.withdrawn:
+        shown["withdrawn"] = {"reason": record.reason, "successor": record.successor}
+    return shown

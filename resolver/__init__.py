@@ -1,0 +1,1 @@
+"""Reading: lookup through the cache tiers, and the doors a partner knocks on."""

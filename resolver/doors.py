@@ -1,0 +1,242 @@
+"""The public HTTP doors: Handle JSON, the negotiated address of an identifier, and batch resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from core.directory import Directory
+from core.errors import (
+    BodyInvalid,
+    FieldProblem,
+    IdentifierGone,
+    IdentifierMalformed,
+    IdentifierUnknown,
+    NotResponsible,
+    ParameterInvalid,
+    Problem,
+    StoreUnavailable,
+)
+from core.identifier import Identifier, parse_identifier
+from core.negotiation import wants
+from core.problems import brief
+from core.record import Record
+from core.web import identifier_in_path, json_answer, json_bytes, preferred_language, read_json
+from resolver.answers import (
+    chosen,
+    handle_answer,
+    handle_body,
+    public_values,
+    redirect_target,
+    withdrawn_answer,
+)
+from resolver.lookup import Lookup
+from resolver.memory import Entry
+from resolver.pages import record_page, withdrawn_page
+
+MAX_BATCH = 1_000
+_OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """What the doors need. `node_prefix` has ASCII letters in upper case."""
+
+    lookup: Lookup
+    directory: Directory
+    node_prefix: str
+    node_name: str
+
+    def key(self, identifier: Identifier) -> str:
+        """The canonical key by the rule of the identifier's prefix. Raises `NotResponsible` for foreign prefixes."""
+        prefix = self.directory.prefix(identifier.prefix_key)
+        if prefix is not None:
+            return identifier.key(prefix.suffix_case_sensitive)
+        if (identifier.prefix_key + ".").startswith(self.node_prefix + "."):
+            return identifier.key()
+        raise NotResponsible(
+            f"The prefix {identifier.prefix} is not served by this node, which has {self.node_prefix}",
+            f"本节点（{self.node_prefix}）不提供前缀 {identifier.prefix} 的解析",
+            handle=str(identifier),
+            responseCode=NotResponsible.handle_code,
+        )
+
+    async def entry(self, identifier: Identifier) -> Entry:
+        """The record, withdrawn or not. Raises `IdentifierUnknown`, `NotResponsible`, `StoreUnavailable`."""
+        found = await self.lookup.find(self.key(identifier))
+        if found is None:
+            raise IdentifierUnknown(
+                f"{identifier} is not registered here",
+                f"{identifier} 未在本节点注册",
+                handle=str(identifier),
+                responseCode=IdentifierUnknown.handle_code,
+            )
+        return found
+
+
+RESOLVER: web.AppKey[Resolver] = web.AppKey("resolver", Resolver)
+
+
+def add_routes(app: web.Application) -> None:
+    """The catch-all comes last: whatever no other door takes is read as an identifier."""
+    app.router.add_get("/api/handles/{identifier:.+}", handle_json)
+    app.router.add_post("/api/v1/resolve", resolve_many)
+    app.router.add_get("/{identifier:.+}", negotiated)
+
+
+async def handle_json(request: web.Request) -> web.Response:
+    """`GET /api/handles/{identifier}?type=&index=`: the Handle.Net JSON form, for anybody."""
+    resolver = request.app[RESOLVER]
+    entry = await resolver.entry(_identifier(request, "/api/handles/"))
+    types, indexes = request.query.getall("type", []), _indexes(request)
+    return _record_json(request, resolver, entry, types, indexes)
+
+
+async def negotiated(request: web.Request) -> web.Response:
+    """`GET /{identifier}`: JSON for a program, a redirect where there is a URL value, else a page."""
+    resolver = request.app[RESOLVER]
+    identifier = _identifier(request, "/")
+    kind = wants(request.headers.get("Accept", ""))
+    entry = await resolver.entry(identifier)
+    record = entry.record
+    if kind == "json" or record.withdrawn:
+        return _withdrawn_page(request, resolver, record) if record.withdrawn and kind == "html" else _record_json(
+            request, resolver, entry, [], set()
+        )  # fmt: skip
+    target = redirect_target(public_values(record)) if "noredirect" not in request.query else None
+    if target is not None:
+        return web.Response(status=302, headers={"Location": target, **_headers(resolver, record)})
+    if kind == "html":
+        page = record_page(
+            resolver.directory, record, resolver.node_name, preferred_language(request), resolver.lookup.stale_seconds
+        )
+        return _html(page, 200, _headers(resolver, record))
+    return _record_json(request, resolver, entry, [], set())
+
+
+async def resolve_many(request: web.Request) -> web.Response:
+    """`POST /api/v1/resolve` with `{"identifiers": […]}`: one answer each, in order."""
+    resolver = request.app[RESOLVER]
+    asked = _asked(await read_json(request))
+    answers: list[dict[str, Any]] = [{} for _ in asked]
+    keys: dict[int, str] = {}
+    for position, text in enumerate(asked):
+        try:
+            keys[position] = resolver.key(parse_identifier(text))
+        except (IdentifierMalformed, NotResponsible) as problem:
+            answers[position] = _refused(text, problem)
+    entries = await resolver.lookup.find_many(list(keys.values()))
+    for position, entry in zip(keys, entries, strict=True):
+        answers[position] = _batch_answer(asked[position], entry)
+    return json_answer({"items": answers}, headers=_stale_header(resolver) | _OPEN)
+
+
+def _identifier(request: web.Request, before: str) -> Identifier:
+    try:
+        return identifier_in_path(request, before)
+    except IdentifierMalformed as wrong:
+        wrong.extra["responseCode"] = wrong.handle_code
+        raise
+
+
+def _record_json(
+    request: web.Request, resolver: Resolver, entry: Entry, types: list[str], indexes: set[int]
+) -> web.Response:
+    record = entry.record
+    if record.withdrawn:
+        raise IdentifierGone(
+            f"{record.identifier} was withdrawn: {record.reason}",
+            f"{record.identifier} 已注销：{record.reason}",
+            headers=_headers(resolver, record),
+            **withdrawn_answer(record),
+        )
+    headers = _headers(resolver, record)
+    if request.headers.get("If-None-Match") == record.etag:
+        return web.Response(status=304, headers=headers)
+    if types or indexes:
+        return json_answer(handle_answer(record, chosen(public_values(record), types, indexes)), headers=headers)
+    if entry.body is None:
+        resolver.lookup.keep_body(entry, handle_body(record))
+    assert entry.body is not None
+    return json_bytes(entry.body, headers=headers)
+
+
+def _batch_answer(asked: str, entry: Entry | StoreUnavailable | None) -> dict[str, Any]:
+    if entry is None:
+        return _refused(asked, IdentifierUnknown())
+    if isinstance(entry, StoreUnavailable):
+        return _refused(asked, entry)
+    record = entry.record
+    if record.withdrawn:
+        return {"identifier": asked, "status": "withdrawn", **withdrawn_answer(record)}
+    return {"identifier": asked, "status": "found", **handle_answer(record, public_values(record))}
+
+
+def _refused(asked: str, problem: Problem) -> dict[str, Any]:
+    words = {IdentifierUnknown: "unknown", IdentifierMalformed: "malformed", NotResponsible: "not-responsible"}
+    status = words.get(type(problem), "unavailable")
+    problem.extra.clear()
+    return {"identifier": asked, "status": status, "responseCode": problem.handle_code, "problem": brief(problem)}
+
+
+def _asked(body: Any) -> list[str]:
+    """The identifiers of a batch: a bare list, or the member `identifiers`. Raises `BodyInvalid`."""
+    asked = body.get("identifiers") if isinstance(body, dict) else body
+    if not isinstance(asked, list) or not asked or len(asked) > MAX_BATCH:
+        raise BodyInvalid(
+            errors=(
+                FieldProblem(
+                    "identifiers",
+                    "list-invalid",
+                    f"must be a list of 1 to {MAX_BATCH} identifiers",
+                    f"必须是 1 到 {MAX_BATCH} 个标识的数组",
+                ),
+            )
+        )
+    problems = tuple(
+        FieldProblem(f"identifiers[{position}]", "not-text", "must be text", "必须是文本")
+        for position, text in enumerate(asked)
+        if not isinstance(text, str)
+    )
+    if problems:
+        raise BodyInvalid(errors=problems)
+    return asked
+
+
+def _indexes(request: web.Request) -> set[int]:
+    texts = request.query.getall("index", [])
+    wrong = [text for text in texts if not (text.isascii() and text.isdigit() and 0 < int(text[:12]) < 2**32)]
+    if wrong:
+        raise ParameterInvalid(
+            errors=tuple(
+                FieldProblem(
+                    "index", "index-invalid", f"'{text[:20]}' is not a value index", f"“{text[:20]}”不是有效的值索引"
+                )
+                for text in wrong
+            ),
+            responseCode=ParameterInvalid.handle_code,
+        )
+    return {int(text) for text in texts}
+
+
+def _headers(resolver: Resolver, record: Record) -> dict[str, str]:
+    return {"ETag": record.etag, **_OPEN, **_stale_header(resolver)}
+
+
+def _stale_header(resolver: Resolver) -> dict[str, str]:
+    """RFC 9111 §5.5 retired `Warning`, but it is what clients of this field know; the second one is plain."""
+    stale = resolver.lookup.stale_seconds
+    if not stale:
+        return {}
+    return {"Warning": '110 biaojie "Response is Stale"', "Biaojie-Stale-Seconds": f"{stale:.0f}"}
+
+
+def _withdrawn_page(request: web.Request, resolver: Resolver, record: Record) -> web.Response:
+    page = withdrawn_page(resolver.directory, record, resolver.node_name, preferred_language(request))
+    return _html(page, 410, _headers(resolver, record))
+
+
+def _html(page: str, status: int, headers: dict[str, str]) -> web.Response:
+    return web.Response(text=page, status=status, content_type="text/html", charset="utf-8", headers=headers)

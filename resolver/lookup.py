@@ -1,0 +1,150 @@
+"""One verb: find a record. Memory, then Redis, then PostgreSQL; one flight a key, one trip a loop tick.
+
+Every door reads through here. What is found may be a withdrawn record: that is an answer, never an absence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import asyncpg
+
+from core.batcher import Batcher
+from core.database import store_errors
+from core.errors import StoreUnavailable
+from core.feed import ChangeFeed
+from core.record import Record, decode_record, record_from_row
+from core.shared_cache import SharedCache
+from core.sqlfiles import load_sql
+from core.telemetry import LOOKUPS
+from resolver.memory import Entry, Memory
+
+_SQL = load_sql("resolver", "lookup.sql")
+_MEMORY_SECONDS = 300.0  # the feed keeps memory true; this bounds what an unknown fault of it could do
+_BACKFILLS = 8
+_FROM_MEMORY = LOOKUPS.labels("memory")
+_FROM_CACHE = LOOKUPS.labels("redis")
+_FROM_STORE = LOOKUPS.labels("postgresql")
+_UNKNOWN = LOOKUPS.labels("unknown")
+
+
+class Lookup:
+    """One for each worker."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[Any],
+        cache: SharedCache,
+        feed: ChangeFeed,
+        memory: Memory,
+        *,
+        negative_seconds: float,
+        stale_limit_seconds: float,
+    ) -> None:
+        self._pool = pool
+        self._cache = cache
+        self._feed = feed
+        self._memory = memory
+        self._negative_seconds = negative_seconds
+        self._stale_limit_seconds = stale_limit_seconds
+        self._flights: dict[str, asyncio.Future[Entry | None]] = {}
+        self._from_cache: Batcher[str, Entry | None] = Batcher(self._read_cache, max_batch=512, max_flights=4)
+        self._from_store: Batcher[str, Entry | None] = Batcher(self._read_store, max_batch=1_000, max_flights=2)
+        self._backfills: set[asyncio.Task[None]] = set()
+
+    @property
+    def stale_seconds(self) -> float:
+        """How old an answer may be because PostgreSQL is not heard of; 0 while all is well."""
+        return self._feed.stale_seconds
+
+    async def find(self, key: str) -> Entry | None:
+        """The record with this canonical key, None when there is none. Raises `StoreUnavailable`."""
+        stale = self._feed.stale_seconds
+        if stale > self._stale_limit_seconds:
+            raise StoreUnavailable(
+                f"PostgreSQL has not been reached for {stale:.0f} s; older answers are not given",
+                f"数据库已 {stale:.0f} 秒无法访问，不再提供更旧的结果",
+            )
+        now = time.monotonic()
+        entry = self._memory.get(key)
+        if entry is not None and (stale or now - entry.stored_at < _MEMORY_SECONDS):
+            _FROM_MEMORY.inc()
+            return entry
+        if not stale and self._memory.is_missing(key, now):
+            _UNKNOWN.inc()
+            return None
+        # Shielded: one caller going away must not take the answer from the others.
+        return await asyncio.shield(self._flight(key))
+
+    async def find_many(self, keys: Sequence[str]) -> list[Entry | StoreUnavailable | None]:
+        """One result for each key, in order; a key that could not be read gets its own error."""
+        found = await asyncio.gather(*(self.find(key) for key in keys), return_exceptions=True)
+        for result in found:
+            if isinstance(result, BaseException) and not isinstance(result, StoreUnavailable):
+                raise result
+        return [
+            result for result in found if not isinstance(result, BaseException) or isinstance(result, StoreUnavailable)
+        ]
+
+    def keep_body(self, entry: Entry, body: bytes) -> None:
+        self._memory.keep_body(entry, body)
+
+    def _flight(self, key: str) -> asyncio.Future[Entry | None]:
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = self._from_cache.submit(key)
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        return flight
+
+    def _landed(self, key: str, done: asyncio.Future[Entry | None]) -> None:
+        self._flights.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # seen: whoever waited has it too
+
+    async def _read_cache(self, keys: list[str]) -> list[Entry | Exception | None]:
+        stored = await self._cache.get_many(keys)
+        now = time.monotonic()
+        found: dict[str, Entry | Exception | None] = {}
+        for key, octets in zip(keys, stored, strict=True):
+            if octets is not None and (record := decode_record(octets)).version >= self._memory.floor(key):
+                found[key] = self._memory.put(record, now)
+        if found:
+            _FROM_CACHE.inc(len(found))
+        missing = [key for key in keys if key not in found]
+        if missing:
+            entries = await asyncio.gather(*(self._from_store.submit(key) for key in missing), return_exceptions=True)
+            found.update(zip(missing, map(_not_fatal, entries), strict=True))
+        return [found[key] for key in keys]
+
+    async def _read_store(self, keys: list[str]) -> list[Entry | None]:
+        asked_at = time.monotonic()
+        with store_errors():
+            rows = await self._pool.fetch(_SQL["find_many"], keys)
+        records = {record.key: record for record in map(record_from_row, rows)}
+        now = time.monotonic()
+        self._backfill([record for record in records.values() if record.version >= self._memory.floor(record.key)])
+        for key in keys:
+            if key not in records:
+                self._memory.put_missing(key, asked_at + self._negative_seconds)
+        _FROM_STORE.inc(len(records))
+        _UNKNOWN.inc(len(keys) - len(records))
+        return [self._memory.put(records[key], now) if key in records else None for key in keys]
+
+    def _backfill(self, records: list[Record]) -> None:
+        """Share what was read; nobody waits for it, and when Redis is slow some is simply not shared."""
+        if records and len(self._backfills) < _BACKFILLS:
+            self._in_background(self._cache.put_many(records))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._backfills.add(task)
+        task.add_done_callback(self._backfills.discard)
+
+
+def _not_fatal(result: Entry | BaseException | None) -> Entry | Exception | None:
+    if isinstance(result, BaseException) and not isinstance(result, Exception):
+        raise result
+    return result

@@ -1,0 +1,43 @@
+"""What the resolver's pages say, in Chinese and English."""
+
+from __future__ import annotations
+
+from core.page import Texts
+
+TEXTS: Texts = {
+    "registered-here": ("已在本节点注册", "Registered at this node"),
+    "withdrawn-chip": ("已注销", "Withdrawn"),
+    "maker": ("生产企业", "Manufacturer"),
+    "maker-unknown": ("本节点没有该前缀的企业信息", "This node has no enterprise on record for this prefix"),
+    "values": ("标识信息", "What this identifier says"),
+    "no-values": (
+        "该标识已注册，但没有公开的信息。",
+        "This identifier is registered, but nothing about it is public.",
+    ),
+    "no-values-hint": (
+        "需要更多信息时，请联系上述企业。",
+        "If you need to know more, please ask the enterprise named above.",
+    ),
+    "about": ("登记信息", "About this registration"),
+    "created": ("注册时间", "Registered"),
+    "changed": ("最近更新", "Last changed"),
+    "beijing": ("北京时间", "Beijing time"),
+    "version": ("版本", "Version"),
+    "json": ("查看 JSON 数据", "Read as JSON"),
+    "bytes": ("{format}，{size} 字节；完整内容见 JSON 数据", "{format}, {size} bytes; the JSON has all of it"),
+    "bytes-whole": ("{format}，{size} 字节", "{format}, {size} bytes"),
+    "stale": (
+        "暂时无法访问数据库。以下信息可能已过时 {seconds} 秒。",
+        "The database cannot be reached at the moment. What is shown here may be out of date by {seconds} s.",
+    ),
+    "withdrawn-title": ("该标识已注销", "This identifier was withdrawn"),
+    "withdrawn-lead": (
+        "企业已停止使用该标识，其内容不再提供。",
+        "Its enterprise has stopped using it; what it said is no longer given out.",
+    ),
+    "withdrawn-at": ("注销时间", "Withdrawn"),
+    "reason": ("注销原因", "Reason"),
+    "no-reason": ("未说明", "Not given"),
+    "successor": ("接替标识", "Successor"),
+    "no-successor": ("无", "None"),
+}
