@@ -33,7 +33,7 @@ class Settings(BaseSettings):
 
     node_prefix: str = Field("88.118", description="Prefix of this secondary node; enterprises get prefixes below it")
     node_name: str = Field("Biaojie secondary node", description="Name of the node on its pages", max_length=200)
-    http_host: str = Field("0.0.0.0", description="Address to listen on; `::` takes IPv6 and IPv4")  # noqa: S104
+    http_host: str = Field("*", description="Address to listen on; `*`: all of the machine's, IPv6 and IPv4")
     http_port: int = Field(8080, ge=1, le=65535, description="Port of REST, Handle JSON and pages")
     base_url: str = Field("", description="Address under which users reach the node; empty: http://localhost:<port>")
     workers: int = Field(0, ge=0, le=256, description="Worker processes that share the port; 0: one per core")

@@ -74,7 +74,7 @@ class ChildStartError(Exception):
         self.message_zh = message_zh
 
 
-class StopRequested(Exception):  # noqa: N818 (not an error: leaves the `async with` block, which swallows it)
+class StopRequested(Exception):
     """SIGINT or SIGTERM came while children were still being started."""
 
 

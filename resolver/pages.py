@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -43,6 +44,11 @@ class ShownValue:
     def tall(self) -> bool:
         return len(self.text) > _TALL
 
+    @property
+    def technical(self) -> bool:
+        """The Handle system's own types (administrators, sites, keys): for programs, so shown last and folded."""
+        return self.type.startswith("HS_")
+
 
 def record_page(
     directory: Names, record: Record, node_name: str, language: str, stale_seconds: float, query: str = ""
@@ -59,7 +65,7 @@ def record_page(
         record=record,
         maker=_maker(directory, record),
         values=shown_values(values, directory.template(record.template_id), language),
-        stale=f"{stale_seconds:.0f}" if stale_seconds > 0 else "",
+        stale=math.ceil(stale_seconds),
     )
 
 

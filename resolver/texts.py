@@ -18,6 +18,7 @@ TEXTS: Texts = {
         "需要更多信息时，请联系上述企业。",
         "If you need to know more, please ask the enterprise named above.",
     ),
+    "technical": ("技术信息（Handle 系统）", "Technical values (Handle system)"),
     "about": ("登记信息", "About this registration"),
     "created": ("注册时间", "Registered"),
     "changed": ("最近更新", "Last changed"),

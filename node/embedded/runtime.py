@@ -138,7 +138,7 @@ async def stop_orphans(data_directory: Path) -> None:
                 if number != signal.SIGINT or pid == postmaster:
                     os.kill(pid, number)
         deadline = time.monotonic() + seconds
-        while _processes_on(data_directory) and time.monotonic() < deadline:  # noqa: ASYNC110 (not our children)
+        while _processes_on(data_directory) and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
     if left := _processes_on(data_directory):
         raise EmbeddedServerError(

@@ -61,7 +61,7 @@ async def create_enterprise(registry: Registry, principal: Principal, origin: Or
             if made is not None:
                 await write_audit(connection, [AuditLine(origin, "create-enterprise", name, 0)])
                 return Done({"id": made, "name": name, "credit_code": code}, True)
-            held = dict(await connection.fetchrow(_SQL["same_enterprise"], name, code))
+            held = dict(_found(await connection.fetchrow(_SQL["same_enterprise"], name, code)))
     if (held["name"], held["credit_code"]) != (name, code):
         raise EnterpriseTaken(
             f"The enterprise {held['id']} has this name or credit code: {held['name']}",
@@ -101,7 +101,7 @@ async def grant_prefix(registry: Registry, principal: Principal, origin: Origin,
     held = await registry.directory.fresh_prefix(fold_case(shown))
     if held is None or (not made and not wanted):
         raise PrefixTaken("Too many prefixes are being granted at once", "同时分配前缀的请求过多")
-    content = {
+    content: dict[str, Any] = {
         "prefix": held.shown,
         "enterprise_id": held.enterprise_id,
         "suffix_case_sensitive": held.suffix_case_sensitive,
@@ -149,8 +149,10 @@ async def issue_key(registry: Registry, principal: Principal, origin: Origin, bo
         async with registry.pool.acquire() as connection, connection.transaction():
             if enterprise is not None and await connection.fetchval(_SQL["enterprise_exists"], enterprise) is None:
                 raise EnterpriseUnknown(f"There is no enterprise {enterprise}", f"不存在编号为 {enterprise} 的企业")
-            row = await connection.fetchrow(
-                _SQL["issue_key"], key.key_id, key.secret_digest, role, enterprise, label, seconds
+            row = _found(
+                await connection.fetchrow(
+                    _SQL["issue_key"], key.key_id, key.secret_digest, role, enterprise, label, seconds
+                )
             )
             await write_audit(connection, [AuditLine(origin, "issue-key", f"{role} {key.key_id}", 0)])
     content = {"key": key.text, "key_id": key.key_id, "role": role, "enterprise_id": enterprise, "label": label}
@@ -168,6 +170,12 @@ async def revoke_key(registry: Registry, principal: Principal, origin: Origin, k
             await write_audit(connection, [AuditLine(origin, "revoke-key", key_id, 0)])
     registry.directory.forget_keys([key_id])
     return {"key_id": key_id, "revoked_at": _iso(row["revoked_at"])}
+
+
+def _found(row: Any | None) -> Any:
+    """A row that the statement always gives."""
+    assert row is not None
+    return row
 
 
 def _text(raw: Any, path: str, most: int, problems: list[FieldProblem]) -> str:

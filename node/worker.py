@@ -1,0 +1,70 @@
+"""One worker process: `python -m node.worker --number N --ready-file PATH`, settings from the environment.
+
+Workers share the port by SO_REUSEPORT; the kernel spreads connections over them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from aiohttp import web
+
+from core.settings import Settings, load_settings
+from core.telemetry import start_logging
+from node.compose import make_app
+from node.listening import listening_socket
+
+log = logging.getLogger(__name__)
+_STOP_SECONDS = 5.0
+_BACKLOG = 2_048
+
+
+async def work(settings: Settings, number: int, ready_file: Path | None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status is 1 when a part of the worker failed for good."""
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[int] = loop.create_future()
+
+    def end(status: int) -> None:
+        if not stop.done():
+            stop.set_result(status)
+
+    def on_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        log.error("%s", context.get("message"), exc_info=context.get("exception"))
+        if context.get("fatal"):
+            end(1)
+
+    loop.set_exception_handler(on_exception)
+    for number_of_signal in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number_of_signal, end, 0)
+    runner = web.AppRunner(
+        make_app(settings, number), access_log=None, keepalive_timeout=75, shutdown_timeout=_STOP_SECONDS
+    )
+    try:
+        await runner.setup()
+        await web.SockSite(runner, listening_socket(settings.http_host, settings.http_port), backlog=_BACKLOG).start()
+        if ready_file is not None:
+            ready_file.touch()
+        log.info("serving on port %d", settings.http_port)
+        return await stop
+    finally:
+        await runner.cleanup()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="node.worker")
+    parser.add_argument("--number", type=int, default=0)
+    parser.add_argument("--ready-file", type=Path)
+    arguments = parser.parse_args()
+    settings = load_settings()
+    start_logging(settings.log_level, f"worker-{arguments.number}")
+    return uvloop.run(work(settings, arguments.number, arguments.ready_file))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
