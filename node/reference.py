@@ -1,7 +1,8 @@
 """An OpenAPI 3.1 document as what a reader looks at: groups of calls with flat tables and examples. Pure.
 
 Texts may be told in Chinese too, in extension members beside the English ones: `x-zh-summary`, `x-zh-description`,
-`x-zh-name` (of tags), `x-zh-title`. References are followed inside the document only.
+`x-zh-name` (of tags), `x-zh-title`; a summary or a tag's name may also be English followed by Chinese. References are
+followed inside the document only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import orjson
 
 from node.schema_table import Row, resolve, rows, sample, schema_name, type_text
 
+_BOTH = re.compile(r"(?P<en>[^\u3400-\u9fff]*[A-Za-z][^\u3400-\u9fff]*?)\s+(?P<zh>[\u3400-\u9fff].*)", re.DOTALL)
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 Json = dict[str, Any]
 
@@ -90,6 +92,13 @@ def said(node: Json, member: str, language: str) -> str:
     return str((language == "zh" and node.get(f"x-zh-{member}")) or node.get(member) or "")
 
 
+def line(node: Json, member: str, language: str) -> str:
+    """As `said`, for a summary or a name, which may be English followed by Chinese: `Resolving 解析`."""
+    text = said(node, member, language)
+    both = _BOTH.fullmatch(text)
+    return both["zh" if language == "zh" else "en"].strip().rstrip(".。") if both else text
+
+
 def reference(document: Json, language: str) -> Reference:
     """The whole document, in the order in which its tags and paths stand."""
     maker = _Maker(document, language)
@@ -120,7 +129,7 @@ class _Maker:
         for name, members in calls.items():
             if members:
                 tag = tags.get(name, {})
-                title = said(tag, "name", self.language) or name
+                title = line(tag or {"name": name}, "name", self.language) or name
                 yield Group(f"tag-{_slug(name)}", title, said(tag, "description", self.language), tuple(members))
 
     def call(self, path: str, method: str, item: Json, operation: Json) -> Call:
@@ -132,7 +141,7 @@ class _Maker:
             _slug(operation.get("operationId") or f"{method}-{path}"),
             method.upper(),
             path,
-            said(operation, "summary", self.language),
+            line(operation, "summary", self.language),
             said(operation, "description", self.language),
             key,
             bool(operation.get("deprecated")),
@@ -213,8 +222,10 @@ def _curl(method: str, path: str, parameters: tuple[Parameter, ...], bodies: tup
         if parameter.example is not None and parameter.place == "path":
             path = path.replace("{" + parameter.name + "}", quote(str(parameter.example), safe="/"))
         elif parameter.place == "query" and parameter.required:
-            query.append((parameter.name, parameter.example if parameter.example is not None else "…"))
-    url = f'"$BASE{path}{"?" + urlencode(query) if query else ""}"'
+            query.append(
+                (parameter.name, "{" + parameter.name + "}" if parameter.example is None else parameter.example)
+            )
+    url = f'"$BASE{path}{"?" + urlencode(query, safe="{}") if query else ""}"'
     parts = [f"curl {'' if method == 'GET' else '-I ' if method == 'HEAD' else f'-X {method} '}{url}"]
     if key == "needed":
         parts.append('-H "Authorization: Bearer $KEY"')

@@ -12,16 +12,27 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
-from sample_pages import HOSTILE, NAME, RECORDS, SECRET, PaperNames, make_app, record, withdrawn
+from yarl import URL
 
 from core.errors import all_problems
 from core.page import CONTENT_SECURITY_POLICY, LAYOUT_TEXTS, STYLE, Reader, Texts, identifier_path
 from core.values import HandleValue
 from node.pages import prose
-from node.reference import reference
+from node.reference import line, reference
 from node.texts import TEXTS as NODE_TEXTS
 from resolver.pages import record_page, withdrawn_page
 from resolver.texts import TEXTS as RESOLVER_TEXTS
+from tests.paper_node import (
+    HOSTILE,
+    NAME,
+    RECORDS,
+    SECRET,
+    SPECIFICATION_SAMPLE,
+    PaperNames,
+    make_app,
+    record,
+    withdrawn,
+)
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PATHS = ["/", "/docs", "/errors", "/errors/identifier-gone", "/lookup?identifier=noslash", "/nothing", "/88.118.8/NOPE"]
@@ -68,8 +79,6 @@ async def client() -> AsyncIterator[TestClient]:
 
 
 async def get(client: TestClient, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
-    from yarl import URL
-
     url = URL(str(client.make_url("/")).rstrip("/") + path, encoded=True)
     async with client.session.get(url, headers={**BROWSER, **headers}, allow_redirects=False) as answer:
         return answer.status, await answer.text(), dict(answer.headers)
@@ -234,7 +243,7 @@ async def test_the_reference_follows_the_document(client: TestClient) -> None:
     assert "注册一个标识" in text
     assert "$BASE/api/handles/88.118.8/BAV99%2C215" in text
     assert """'"'"'S""" in text  # the quote in the example is safe in the shell line
-    found = reference(make_app_document(), "en")
+    found = reference(SPECIFICATION_SAMPLE, "en")
     register = next(call for group in found.groups for call in group.calls if call.anchor == "register")
     assert register.key == "needed"
     rows = [(row.depth, row.name, row.required) for row in register.bodies[0].rows]
@@ -243,12 +252,6 @@ async def test_the_reference_follows_the_document(client: TestClient) -> None:
     assert [answer.bodies[0].schema for answer in register.answers] == ["", "Problem", "Problem"]
     assert "version" in register.answers[0].bodies[0].example
     assert found.groups[1].calls[0].key == "open"
-
-
-def make_app_document() -> dict:  # type: ignore[type-arg]
-    from sample_pages import SPECIFICATION_SAMPLE
-
-    return SPECIFICATION_SAMPLE
 
 
 def test_prose_is_escaped() -> None:
@@ -274,3 +277,42 @@ def test_the_policy_allows_this_style_and_no_script() -> None:
     assert "script-src" not in CONTENT_SECURITY_POLICY
     assert "unsafe" not in CONTENT_SECURITY_POLICY
     assert "</" not in STYLE
+
+
+def test_a_summary_in_two_languages_is_told_in_one() -> None:
+    both = {"summary": "A page, or JSON. 页面，或 JSON。"}
+    assert (line(both, "summary", "en"), line(both, "summary", "zh")) == ("A page, or JSON", "页面，或 JSON")
+    assert line({"summary": "Only English."}, "summary", "zh") == "Only English."
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_can_be_read_by_everybody(scheme: str) -> None:
+    """WCAG 2.2, 1.4.3: contrast of at least 4.5 for every pair of text and ground that the style uses."""
+    light, dark = STYLE.split("@media (prefers-color-scheme: dark)")[:2]
+    colours = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", light))
+    colours |= dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", dark.partition("*,")[0])) if scheme == "dark" else {}
+    pairs = [(text, ground) for text in ("ink", "soft", "link") for ground in ("paper", "sheet", "sunk")]
+    pairs += [
+        ("good", "good-soft"),
+        ("warn", "warn-soft"),
+        ("link", "link-soft"),
+        ("ink", "seal-soft"),
+        ("good", "sheet"),
+    ]
+    pairs += [("seal", "seal-soft"), ("seal", "sheet")] if scheme == "light" else []
+    for text, ground in pairs:
+        assert contrast(colours[f"--{text}"], colours[f"--{ground}"]) >= 4.5, (text, ground)
+    for own in (("#ffffff", "#14568a"), ("#ffffff", "#0e4570"), ("#ffffff", colours["--seal"])):
+        assert contrast(*own) >= 4.5, own
+    assert contrast("#f09a90", "#3a1f1e") >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

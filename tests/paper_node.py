@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from core.access import Prefix
-from core.errors import IdentifierMalformed, IdentifierUnknown, InternalError, NotResponsible, StoreUnavailable
+from core.errors import IdentifierUnknown, InternalError, NotResponsible, StoreUnavailable
 from core.identifier import decode_path, parse_identifier
 from core.page import html_response
 from core.record import Record, Status
@@ -93,6 +93,8 @@ async def negotiated(request: web.Request) -> web.Response:
         raise InternalError()
     if identifier.suffix == "DOWN":
         raise StoreUnavailable()
+    if identifier.suffix == "ELSEWHERE":  # another origin, and yet this server
+        return web.Response(status=302, headers={"Location": f"http://localhost:{request.url.port}/"})
     found = BY_KEY.get(str(identifier).upper())
     if found is None:
         raise IdentifierUnknown(
@@ -104,10 +106,6 @@ async def negotiated(request: web.Request) -> web.Response:
         return html_response(withdrawn_page(PaperNames(), found, NAME, language, query), 410)
     stale = 42.4 if "stale" in request.query else 0
     return html_response(record_page(PaperNames(), found, NAME, language, stale, query))
-
-
-async def malformed(request: web.Request) -> web.Response:
-    raise IdentifierMalformed("identifier-no-slash", "no slash", "没有斜杠")
 
 
 def make_app() -> web.Application:
