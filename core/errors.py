@@ -78,12 +78,21 @@ class Problem(Exception):
         headers: dict[str, str] | None = None,
         **extra: Any,
     ) -> None:
-        self.en = en or self.title_en
-        self.zh = zh or self.title_zh
+        self.en = en or _summary(errors, "en") or self.title_en
+        self.zh = zh or _summary(errors, "zh") or self.title_zh
         self.errors = errors
         self.headers = headers or {}
         self.extra = extra
         super().__init__(self.en)
+
+
+def _summary(errors: tuple[FieldProblem, ...], tongue: str) -> str:
+    """The first field problem, and how many more there are."""
+    if not errors:
+        return ""
+    said = f"{errors[0].path}: {getattr(errors[0], tongue)}" if errors[0].path else getattr(errors[0], tongue)
+    more = len(errors) - 1
+    return said if not more else f"{said}; and {more} more" if tongue == "en" else f"{said}；另有 {more} 处问题"
 
 
 class BadRequest(Problem):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -22,6 +23,7 @@ DEMO_FILE = "demo.json"
 _KEYS_FILE = "demo-keys.json"
 _AT_ONCE = 16
 _BATCH = 500
+Item = TypeVar("Item")
 T = TypeVar("T")
 
 
@@ -56,21 +58,18 @@ async def load_demo(settings: Settings) -> Loaded:
         operator_key = await _operator_key(client, settings)
         makers = read_makers()
         known = read_private(settings.data_dir / _KEYS_FILE) or {}
-        aboard = await _each(
-            "onboarding",
-            makers,
-            (_onboard(client, settings, operator_key, i, m, known) for i, m in enumerate(makers, 1)),
-        )
+        onboard = partial(_onboard, client, settings, operator_key, known)
+        aboard = await _each("onboarding", list(enumerate(makers, 1)), onboard)
         write_private(
             settings.data_dir / _KEYS_FILE, {one.maker.name: {"prefix": one.prefix, "key": one.key} for one in aboard}
         )
         await _write_demo_file(client, settings, operator_key, aboard)
         batches = [(one, parts) for one in aboard for parts in _batches((*one.maker.components, *one.maker.serials))]
-        registered = sum(await _each("registering", batches, (_register(client, one, parts) for one, parts in batches)))
+        registered = sum(await _each("registering", batches, partial(_register, client)))
         components = [(one, part) for one in aboard for part in one.maker.components]
-        resolved = await _each("resolving", components, (_resolves(client, one, part) for one, part in components))
+        resolved = await _each("resolving", components, partial(_resolves, client))
         serials = [(one, part) for one in aboard for part in one.maker.serials]
-        again = await _each("resolving serials", serials, (_resolves(client, one, part) for one, part in serials))
+        again = await _each("resolving serials", serials, partial(_resolves, client))
     done = Loaded(len(components), registered - len(serials), sum(resolved), len(serials), sum(again))
     say(
         f"biaojie: demo: {done.registered} components registered = {done.resolved} resolved byte for byte "
@@ -96,8 +95,9 @@ async def _good(client: Client, key: Any) -> bool:
 
 
 async def _onboard(
-    client: Client, settings: Settings, operator_key: str, number: int, maker: Maker, known: dict[str, Any]
+    client: Client, settings: Settings, operator_key: str, known: dict[str, Any], numbered: tuple[int, Maker]
 ) -> Aboard:
+    number, maker = numbered
     held = known.get(maker.name)
     if isinstance(held, dict) and await _good(client, held.get("key")):
         return Aboard(maker, held["prefix"], held["key"])
@@ -131,8 +131,9 @@ async def _write_demo_file(client: Client, settings: Settings, operator_key: str
     write_private(path, content)
 
 
-async def _register(client: Client, one: Aboard, parts: list[Part]) -> int:
+async def _register(client: Client, batch: tuple[Aboard, list[Part]]) -> int:
     """How many of the parts are registered now, by this call or an earlier one."""
+    one, parts = batch
     body = {"items": [part.item(one.prefix) for part in parts]}
     answer = await _must(client, "/api/v1/identifiers:batch", one.key, body)
     for item in answer["items"]:
@@ -141,8 +142,9 @@ async def _register(client: Client, one: Aboard, parts: list[Part]) -> int:
     return int(answer["counts"]["created"] + answer["counts"]["unchanged"])
 
 
-async def _resolves(client: Client, one: Aboard, part: Part) -> bool:
+async def _resolves(client: Client, sent: tuple[Aboard, Part]) -> bool:
     """Whether the public answer says exactly what was sent."""
+    one, part = sent
     status, answer = await client.call("GET", f"/api/handles/{quote(f'{one.prefix}/{part.suffix}', safe='')}")
     if status != 200:
         tqdm.write(f"{one.prefix}/{part.suffix}: HTTP {status}")
@@ -167,18 +169,18 @@ def _batches(parts: tuple[Part, ...]) -> Iterable[list[Part]]:
     return (list(parts[start : start + _BATCH]) for start in range(0, len(parts), _BATCH))
 
 
-async def _each(title: str, items: list[Any], work: Iterable[Awaitable[T]]) -> list[T]:
-    """All of it, some at once, in order, with a progress bar."""
+async def _each(title: str, items: Sequence[Item], work: Callable[[Item], Awaitable[T]]) -> list[T]:
+    """`work` on every item, some at once; results in order, with a progress bar."""
     turns = asyncio.Semaphore(_AT_ONCE)
     with tqdm(total=len(items), desc=f"{title:<18}", unit="", mininterval=0.2) as bar:
 
-        async def one(task: Awaitable[T]) -> T:
+        async def one(item: Item) -> T:
             async with turns:
-                result = await task
+                result = await work(item)
             bar.update()
             return result
 
-        return list(await asyncio.gather(*(one(task) for task in work)))
+        return list(await asyncio.gather(*map(one, items)))
 
 
 def demo_facts(data_dir: Path) -> dict[str, Any] | None:

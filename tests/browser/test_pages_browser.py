@@ -85,7 +85,7 @@ async def test_the_search_works_without_javascript(browser: playwright.Browser, 
     context = await browser.new_context(java_script_enabled=False, locale="zh-CN")
     page = await context.new_page()
     await page.goto(base + "/?lang=en")
-    await page.get_by_label("Identifier").fill(identifier)
+    await page.get_by_role("searchbox", name="Identifier").fill(identifier)
     await page.keyboard.press("Enter")
     await page.wait_for_url(lambda url: "/lookup" not in url and "88.118.8" in url)
     assert await page.locator("h1").text_content() == identifier

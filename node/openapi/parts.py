@@ -1,0 +1,86 @@
+"""Pieces that the description is made of: schemas, parameters, answers, operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+EXAMPLE = "88.118.8/JXDY2106023"
+VALUE = {"index": 2001, "type": "MODEL", "data": {"format": "string", "value": "BAV99,215"}}
+ITEM = {"identifier": EXAMPLE, "values": [VALUE]}
+TIME: Schema = {"type": "string", "format": "date-time"}
+TEXT: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer"}
+
+
+def operation(
+    name: str,
+    tag: str,
+    summary: str,
+    responses: Schema,
+    *,
+    parameters: list[Schema] | None = None,
+    body: Schema | None = None,
+    key: bool = False,
+) -> Schema:
+    made: Schema = {
+        "operationId": name,
+        "tags": [tag],
+        "summary": summary,
+        "responses": dict(sorted(responses.items())),
+    }
+    if parameters:
+        made["parameters"] = parameters
+    if body:
+        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        made["responses"]["400"] = problem("The body is not JSON") | made["responses"].get("400", {})
+        made["responses"]["413"] = made["responses"].get("413") or problem("The body is too large")
+    made["responses"]["503"] = made["responses"].get("503") or problem("PostgreSQL cannot be reached: Retry-After")
+    if key:
+        made["security"] = [{"key": []}]
+    return made
+
+
+def object_(properties: Schema, *, required: list[str] | None = None, example: Any = None) -> Schema:
+    made: Schema = {"type": "object", "properties": properties}
+    if required:
+        made["required"] = required
+    if example is not None:
+        made["examples"] = [example]
+    return made
+
+
+def list_(items: Schema, most: int | None = None) -> Schema:
+    return {"type": "array", "items": items} | ({"minItems": 1, "maxItems": most} if most else {})
+
+
+def or_null(schema: Schema) -> Schema:
+    return schema | {"type": [schema["type"], "null"]}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def json(description: str, schema: Schema) -> Schema:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def problem(description: str) -> Schema:
+    return {"description": description, "content": {"application/problem+json": {"schema": ref("Problem")}}}
+
+
+def path() -> Schema:
+    return {
+        "name": "identifier",
+        "in": "path",
+        "required": True,
+        "schema": TEXT,
+        "description": "Percent-encoded; `/` may stay as it is",
+        "example": EXAMPLE,
+    }
+
+
+def query(name: str, schema: Schema, description: str, *, required: bool = False) -> Schema:
+    return {"name": name, "in": "query", "required": required, "schema": schema, "description": description}
