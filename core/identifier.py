@@ -120,8 +120,12 @@ def decode_path(raw_path: str) -> str:
 
 
 def encode_path(identifier: str) -> str:
-    """The identifier as it is written in a URL: every reserved character escaped but `/`, which reads better plain."""
-    return quote(identifier, safe="/")
+    """The identifier as it is written in a URL: every reserved character escaped but `/`, which reads better plain.
+
+    Browsers collapse `.` and `..` between slashes (WHATWG URL §4.4), even percent-encoded ones, so an identifier with
+    such a part has its slashes escaped too.
+    """
+    return quote(identifier, safe="" if {".", ".."} & set(identifier.split("/")) else "/")
 
 
 def shorten(text: str, limit: int = 60) -> str:

@@ -75,13 +75,6 @@ class Reader:
         return f"{path}?lang={self.chosen}" if self.chosen else path
 
 
-def identifier_path(identifier: str) -> str:
-    """The address of an identifier on this node. Browsers collapse `.` and `..` between slashes (WHATWG URL §4.4), even
-    percent-encoded ones, so identifiers with such parts have their slashes escaped."""
-    encoded = encode_path(identifier)
-    return encoded.replace("/", "%2F") if {".", ".."} & set(identifier.split("/")) else encoded
-
-
 def page_environment(package: str, folder: str) -> jinja2.Environment:
     """The templates in `folder` of `package`, and the layout as `layout/base.html`; each is compiled once."""
     environment = jinja2.Environment(
@@ -101,7 +94,7 @@ def page_environment(package: str, folder: str) -> jinja2.Environment:
     environment.globals["style"] = Markup(STYLE)  # noqa: S704  # our own file
     environment.filters["beijing"] = beijing_time
     environment.filters["iso"] = iso_utc
-    environment.filters["identifier_path"] = identifier_path
+    environment.filters["identifier_path"] = encode_path
     return environment
 
 

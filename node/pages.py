@@ -12,9 +12,9 @@ from aiohttp import web
 from markupsafe import Markup, escape
 
 from core.errors import IdentifierMalformed, PageUnknown, Problem, all_problems
-from core.identifier import decode_path, parse_identifier, shorten
+from core.identifier import decode_path, encode_path, parse_identifier, shorten
 from core.negotiation import wants
-from core.page import Reader, html_response, identifier_path, page_environment, render_page
+from core.page import Reader, html_response, page_environment, render_page
 from core.web import REQUEST_ID, preferred_language
 from node.reference import Reference, reference
 from node.texts import TEXTS
@@ -52,7 +52,7 @@ async def lookup(request: web.Request) -> web.Response:
             raise
         asked = text[:_LONGEST_SHOWN]
         return _page(request, "landing.html", 400, problem=problem, asked=asked, base=_base(request))
-    there = _reader(request).link("/" + identifier_path(str(identifier)))
+    there = _reader(request).link("/" + encode_path(str(identifier)))
     return web.Response(status=303, headers={"Location": there, "Cache-Control": "no-store"})
 
 

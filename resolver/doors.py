@@ -21,6 +21,7 @@ from core.errors import (
 )
 from core.identifier import Identifier, parse_identifier
 from core.negotiation import wants
+from core.page import html_response
 from core.problems import brief
 from core.record import Record
 from core.web import identifier_in_path, json_answer, json_bytes, preferred_language, read_json
@@ -101,18 +102,12 @@ async def negotiated(request: web.Request) -> web.Response:
     kind = wants(request.headers.get("Accept", ""))
     entry = await resolver.entry(identifier)
     record = entry.record
-    if kind == "json" or record.withdrawn:
-        return _withdrawn_page(request, resolver, record) if record.withdrawn and kind == "html" else _record_json(
-            request, resolver, entry, [], set()
-        )  # fmt: skip
-    target = redirect_target(public_values(record)) if "noredirect" not in request.query else None
-    if target is not None:
-        return web.Response(status=302, headers={"Location": target, **_headers(resolver, record)})
+    if kind != "json" and not record.withdrawn and "noredirect" not in request.query:
+        target = redirect_target(public_values(record))
+        if target is not None:
+            return web.Response(status=302, headers={"Location": target, **_headers(resolver, record)})
     if kind == "html":
-        page = record_page(
-            resolver.directory, record, resolver.node_name, preferred_language(request), resolver.lookup.stale_seconds
-        )
-        return _html(page, 200, _headers(resolver, record))
+        return _page(request, resolver, record)
     return _record_json(request, resolver, entry, [], set())
 
 
@@ -233,10 +228,14 @@ def _stale_header(resolver: Resolver) -> dict[str, str]:
     return {"Warning": '110 biaojie "Response is Stale"', "Biaojie-Stale-Seconds": f"{stale:.0f}"}
 
 
-def _withdrawn_page(request: web.Request, resolver: Resolver, record: Record) -> web.Response:
-    page = withdrawn_page(resolver.directory, record, resolver.node_name, preferred_language(request))
-    return _html(page, 410, _headers(resolver, record))
-
-
-def _html(page: str, status: int, headers: dict[str, str]) -> web.Response:
-    return web.Response(text=page, status=status, content_type="text/html", charset="utf-8", headers=headers)
+def _page(request: web.Request, resolver: Resolver, record: Record) -> web.Response:
+    """For people. Without an ETag: the tag names the JSON answer, and a page has two languages."""
+    language, query = preferred_language(request), request.rel_url.raw_query_string
+    headers = {**_OPEN, **_stale_header(resolver)}
+    if record.withdrawn:
+        page = withdrawn_page(resolver.directory, record, resolver.node_name, language, query)
+        return html_response(page, 410, headers)
+    stale = resolver.lookup.stale_seconds
+    return html_response(
+        record_page(resolver.directory, record, resolver.node_name, language, stale, query), 200, headers
+    )

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
 
-from core.page import identifier_path
+from core.identifier import encode_path
 from tests.paper_node import HOSTILE, RECORDS, make_app
 
 CHROMIUM = "/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else shutil.which("chromium")
@@ -34,7 +34,7 @@ PATHS = ["/", "/docs", "/errors", "/errors/identifier-malformed", "/lookup?ident
 PATHS += [
     "/88.118.8/DOWN",
     "/88.118.8/BAV99%2C215?stale",
-    *("/" + identifier_path(each.identifier) for each in RECORDS),
+    *("/" + encode_path(each.identifier) for each in RECORDS),
 ]
 
 

@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from core.errors import all_problems
-from core.page import CONTENT_SECURITY_POLICY, LAYOUT_TEXTS, STYLE, Reader, Texts, identifier_path
+from core.identifier import encode_path
+from core.page import CONTENT_SECURITY_POLICY, LAYOUT_TEXTS, STYLE, Reader, Texts
 from core.values import HandleValue
 from node.pages import prose
 from node.reference import line, reference
@@ -36,7 +37,7 @@ from tests.paper_node import (
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PATHS = ["/", "/docs", "/errors", "/errors/identifier-gone", "/lookup?identifier=noslash", "/nothing", "/88.118.8/NOPE"]
-PATHS += ["/88.118.8/DOWN", "/88.118.8/CRASH", "/99.1/X", *("/" + identifier_path(each.identifier) for each in RECORDS)]
+PATHS += ["/88.118.8/DOWN", "/88.118.8/CRASH", "/99.1/X", *("/" + encode_path(each.identifier) for each in RECORDS)]
 _VOID = {"meta", "link", "input", "br", "img"}
 
 
