@@ -15,7 +15,8 @@ from enum import StrEnum
 
 from core.errors import CredentialMissing, CredentialWrong, PrefixNotYours, PrefixSuspended, RoleNotEnough
 
-_KEY = re.compile(r"bj_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+_KEY_ID = re.compile("[0-9a-f]{16}")
+_KEY = re.compile(rf"bj_({_KEY_ID.pattern})_([A-Za-z0-9_-]{{43}})")
 
 
 class Role(StrEnum):
@@ -70,6 +71,10 @@ class NewKey:
 def make_key() -> NewKey:
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
     return NewKey(f"bj_{key_id}_{secret}", key_id, _digest(secret))
+
+
+def is_key_id(text: str) -> bool:
+    return _KEY_ID.fullmatch(text) is not None
 
 
 def bearer_key(authorization: str | None) -> tuple[str, str]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    _Pool = asyncpg.Pool[Any]
+else:
+    _Pool = asyncpg.Pool
 
 # What asyncpg raises when the server is gone, going, or slower than the deadline. Anything else is a mistake of ours.
 STORE_FAILURES: tuple[type[BaseException], ...] = (
@@ -16,6 +22,7 @@ STORE_FAILURES: tuple[type[BaseException], ...] = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection broke in the middle of an exchange
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -26,22 +33,47 @@ STORE_FAILURES: tuple[type[BaseException], ...] = (
 )
 
 
-async def open_pool(url: str, *, connections: int, timeout_seconds: float) -> asyncpg.Pool[Any]:
+class StorePool(_Pool):
+    """A pool that refuses at once while PostgreSQL is known to be lost, instead of letting every caller find out."""
+
+    def __init__(self, url: str, *, is_lost: Callable[[], bool], timeout_seconds: float, **more: Any) -> None:
+        super().__init__(url, timeout=timeout_seconds, command_timeout=timeout_seconds, **more)
+        self._is_lost = is_lost
+        self._timeout_seconds = timeout_seconds
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        """Raises `StoreUnavailable`. The deadline is for getting a connection, and again for giving it back: one on
+        which a statement hangs is waited for until that is cancelled."""
+        if self._is_lost():
+            raise StoreUnavailable()
+        return super().acquire(timeout=timeout or self._timeout_seconds)
+
+
+async def open_pool(
+    url: str, *, connections: int, timeout_seconds: float, is_lost: Callable[[], bool] = lambda: False
+) -> StorePool:
     """A pool whose every connect and statement has a deadline. Starts with one connection; raises as asyncpg does."""
 
     async def keep_session(_: Any) -> None:
         """Nothing of ours changes session state, so the round trip that asyncpg spends on resetting it is saved."""
 
-    return await asyncpg.create_pool(
+    pool = StorePool(
         url,
-        min_size=1,
+        is_lost=is_lost,
+        timeout_seconds=timeout_seconds,
+        init_size=1,
+        min_size=0,
         max_size=connections,
-        timeout=timeout_seconds,
-        command_timeout=timeout_seconds,
+        max_queries=50_000,
         max_inactive_connection_lifetime=300,
         reset=keep_session,
+        loop=asyncio.get_running_loop(),
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
         server_settings={"application_name": "biaojie", "timezone": "UTC"},
     )
+    await pool
+    return pool
 
 
 @contextmanager

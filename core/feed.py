@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 Changes = list[tuple[str, int]]
 _SQL = load_sql("core", "feed.sql")
 _PAGE = 5_000
+_FRESH_SECONDS = 1.0  # the promise: what is older is called stale
+_LONGEST_WRITE_SECONDS = 600  # from the beginning of a transaction, which dates its changes, to its commit
 
 
 class ChangeFeed:
@@ -39,28 +42,34 @@ class ChangeFeed:
         interval_seconds: float,
         cache_ttl_seconds: int,
     ) -> None:
-        self._pool = pool
+        self._pool = pool  # of its own: busy callers must not keep the feed waiting, nor be taken for a lost database
         self._directory = directory
         self._cache = cache
         self._on_changes = on_changes
         self._interval_seconds = interval_seconds
         self._cache_ttl_seconds = cache_ttl_seconds
         self._position = ""  # what this worker's memory has been told
-        self._cache_position: str | None = None  # what Redis has been told, by this worker or another
+        self._cache_position: str | None = None  # what Redis has been told by this worker
         self._last_read = time.monotonic()
         self._failing = False
 
     @property
+    def lost(self) -> bool:
+        """Whether PostgreSQL cannot be reached, or does not answer within the deadline."""
+        return self._failing
+
+    @property
     def stale_seconds(self) -> float:
-        """How long the database has not been heard of; 0 while all is well."""
-        return time.monotonic() - self._last_read if self._failing else 0.0
+        """How long the database has not been heard of; 0 while changes are seen as soon as they must be."""
+        silence = time.monotonic() - self._last_read
+        return silence if self._failing or silence > max(_FRESH_SECONDS, 2 * self._interval_seconds) else 0.0
 
     async def start(self) -> None:
         """Take the first position, load the directory, correct Redis. Raises as asyncpg does."""
         self._position = await self._pool.fetchval(_SQL["snapshot"])
         await self._directory.load()
-        self._cache_position = await self._cache.read_position()
         await self._correct_cache()
+        self._last_read = time.monotonic()
 
     async def follow(self) -> None:
         """Read for ever, once an interval."""
@@ -75,8 +84,9 @@ class ChangeFeed:
 
     async def read(self) -> None:
         """Apply everything committed since the last reading."""
+        run = self._cache.run
         in_step = self._cache.corrected and self._cache_position == self._position
-        async with self._pool.acquire() as connection, _one_snapshot(connection):
+        async with self._one_snapshot() as connection:
             snapshot: str = await connection.fetchval(_SQL["snapshot"])
             await self._read_directory(connection)
             changed = False
@@ -89,10 +99,10 @@ class ChangeFeed:
         if self._failing:
             self._failing = False
             log.info("PostgreSQL is back")
-        if in_step:
+        if in_step and run is not None:
             self._cache_position = snapshot
             if changed:
-                await self._cache.write_position(snapshot)
+                await self._cache.write_position(run, snapshot)
         else:
             await self._correct_cache()
 
@@ -104,30 +114,36 @@ class ChangeFeed:
 
     async def _correct_cache(self) -> None:
         """Bring Redis up to this worker's position; until that is done nothing is read from it."""
-        self._cache.corrected = False
-        if not self._cache.available:
+        self._cache.set_corrected(None)
+        if not (self._cache.available and await self._cache.ping()) or (run := self._cache.run) is None:
             return
-        since = self._cache_position
+        since = await self._cache.read_position(run)
         query, argument = (_SQL["changed_identifiers"], since) if since else (
-            _SQL["recently_changed_identifiers"], self._cache_ttl_seconds
+            _SQL["recently_changed_identifiers"], self._cache_ttl_seconds + _LONGEST_WRITE_SECONDS
         )  # fmt: skip
-        async with self._pool.acquire() as connection, _one_snapshot(connection):
+        async with self._one_snapshot() as connection:
             async for changes in _pages(connection, query, argument):
                 if not await self._cache.drop_older(changes):
                     return
-        if await self._cache.ping():
-            self._cache_position = self._position
-            await self._cache.write_position(self._position)
-            self._cache.corrected = True
+        self._cache_position = self._position
+        await self._cache.write_position(run, self._position)
+        self._cache.set_corrected(run)
+
+    @asynccontextmanager
+    async def _one_snapshot(self) -> AsyncIterator[Any]:
+        """A connection that sees one state of the database."""
+        async with self._pool.acquire() as connection:
+            try:
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    yield connection
+            except STORE_FAILURES as lost:
+                self._failed(lost)  # now: giving back a connection that hangs takes a while
+                raise
 
     def _failed(self, why: BaseException) -> None:
         if not self._failing:
             log.warning("PostgreSQL cannot be reached, answering from memory: %s", why or type(why).__name__)
         self._failing = True
-
-
-def _one_snapshot(connection: Any) -> Any:
-    return connection.transaction(isolation="repeatable_read", readonly=True)
 
 
 async def _pages(connection: Any, query: str, argument: str | int) -> AsyncIterator[Changes]:

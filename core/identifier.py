@@ -45,8 +45,8 @@ class Identifier:
 
 
 def fold_case(text: str) -> str:
-    """ASCII letters to upper case (as Handle servers store them); all other characters stay byte for byte."""
-    return text.upper() if text.isascii() else text.translate(_ASCII_UPPER)
+    """ASCII letters to upper case (as Handle servers store them), again in NFC: `i̇` has no composed form, `İ` has."""
+    return text.upper() if text.isascii() else unicodedata.normalize("NFC", text.translate(_ASCII_UPPER))
 
 
 def parse_identifier(text: str) -> Identifier:
@@ -81,7 +81,7 @@ def parse_prefix(prefix: str) -> str:
             f"The prefix {shorten(prefix)} has an empty part; write segments joined by single dots, as in 88.118.8",
             f"前缀 {shorten(prefix)} 含有空段；请用单个“.”连接各段，例如 88.118.8",
         )
-    if "/" in prefix or any(character.isspace() for character in prefix):
+    if "/" in prefix or prefix.split() != [prefix]:  # any white space, of any script
         raise IdentifierMalformed(
             "identifier-bad-character",
             f"The prefix {shorten(prefix)} has a space or '/'; these belong in the suffix only",

@@ -1,8 +1,11 @@
-"""What a client would rather have, from `Accept` and `Accept-Language` (RFC 9110 §12.5). Pure."""
+"""What a client would rather have and what it has already, from its headers (RFC 9110 §12.5, §13.1). Pure."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+
+_QUALITY = re.compile(r"[01](\.[0-9]{0,9})?")
 
 
 @lru_cache(maxsize=1024)
@@ -27,6 +30,12 @@ def language(accept_language: str) -> str:
     return chosen
 
 
+def etag_matches(header: str, etag: str, *, weakly: bool = False) -> bool:
+    """`If-Match`, or `weakly` `If-None-Match` (RFC 9110 §13.1): `*` or a list that has the strong tag `etag`."""
+    tags = [tag.strip() for tag in header[:1000].split(",")]
+    return tags == ["*"] or etag in tags or (weakly and f"W/{etag}" in tags)
+
+
 def _qualities(header: str) -> dict[str, float]:
     """Name to quality; what cannot be read is left out. Bounded: a header of thousands of parts costs no more."""
     found: dict[str, float] = {}
@@ -35,10 +44,7 @@ def _qualities(header: str) -> dict[str, float]:
         quality = 1.0
         for parameter in parameters:
             if parameter.startswith("q="):
-                try:
-                    quality = min(max(float(parameter[2:]), 0.0), 1.0)
-                except ValueError:
-                    quality = 0.0
+                quality = min(float(parameter[2:]), 1.0) if _QUALITY.fullmatch(parameter[2:]) else 0.0
         if name:
             found.setdefault(name, quality)
     return found

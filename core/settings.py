@@ -14,12 +14,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from core.errors import IdentifierMalformed
-from core.identifier import parse_prefix
+from core.identifier import fold_case, parse_prefix
 
 ENV_PREFIX = "BIAOJIE_"
 CONFIG_VARIABLE = "BIAOJIE_CONFIG"
 # Names that another part reads before there are settings, or that belong to a child process.
-_OTHER_VARIABLES = frozenset((CONFIG_VARIABLE,))
+_OTHER_VARIABLES = frozenset((CONFIG_VARIABLE, "BIAOJIE_METRICS_DIR"))
 
 
 class SettingsInvalid(Exception):
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     @classmethod
     def _prefix_is_one(cls, value: str) -> str:
         try:
-            return parse_prefix(value).upper()
+            return fold_case(parse_prefix(value))
         except IdentifierMalformed as wrong:
             raise ValueError(wrong.en) from wrong
 
@@ -119,7 +119,7 @@ class Settings(BaseSettings):
 
     @property
     def worker_count(self) -> int:
-        return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.workers or _cores()
 
     def as_shown(self) -> dict[str, str]:
         """Name to text, secrets hidden: what is printed at start."""
@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         """The same settings for a child process, secrets included: never print it."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {variable(name): _plain(value) for name, value in values.items() if _plain(value)}
+
+
+def _cores() -> int:
+    """The cores this process may use, where the system says so (a container has fewer than its machine)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def variable(field: str) -> str:

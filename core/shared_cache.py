@@ -3,12 +3,17 @@
 Redis is disposable. Every call has a deadline; after a failure the door stays shut for a moment, so that a lost Redis
 costs callers nothing; whatever it held is found again in PostgreSQL. Versions only go up: a script inside Redis compares
 before it writes. Keys begin with the id of the database they came from.
+
+A Redis that was restarted from its disk, or a replica that took over, holds what was true some time ago, and a client may
+never notice that it was away. Every new connection therefore asks which process answers (`run_id`), before its first
+command; one that the feed has not corrected is not read from.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
@@ -18,7 +23,8 @@ import orjson
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
+from redis.utils import str_if_bytes
 
 from core.record import VERSION_DIGITS, Record, encode_record
 
@@ -27,6 +33,8 @@ T = TypeVar("T")
 REDIS_FAILURES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 _SHUT_SECONDS = 0.5
 _PER_CALL = 256
+_FLOOR_SECONDS = 30  # longer than a record that was read may be on its way here
+_NO_RUN = "unknown"
 
 # KEYS: record keys. ARGV: seconds to live, then one encoded record for each key. A lower version never replaces a higher.
 _PUT = f"""
@@ -38,12 +46,13 @@ for i, key in ipairs(KEYS) do
   end
 end
 """
-# KEYS: record keys. ARGV: for each the version that is now current. What is older is dropped.
+# KEYS: record keys. ARGV: for each the version that is now current. What is older gives way to the bare version, so that
+# an older record which somebody has just read and is about to put here is refused.
 _DROP_OLDER = f"""
 for i, key in ipairs(KEYS) do
   local held = redis.call('GETRANGE', key, 0, {VERSION_DIGITS - 1})
-  if held ~= '' and tonumber(held) < tonumber(ARGV[i]) then
-    redis.call('DEL', key)
+  if held == '' or tonumber(held) < tonumber(ARGV[i]) then
+    redis.call('SET', key, ARGV[i], 'EX', {_FLOOR_SECONDS})
   end
 end
 """
@@ -55,7 +64,7 @@ class SharedCache:
     def __init__(self, url: str, node_id: str, *, ttl_seconds: int, timeout_seconds: float) -> None:
         pool = BlockingConnectionPool.from_url(
             url, max_connections=16, timeout=timeout_seconds, socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds, retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=timeout_seconds, retry=Retry(NoBackoff(), 0), redis_connect_func=self._greet,
         )  # fmt: skip
         self._redis: Redis = Redis(connection_pool=pool)
         # A subscriber waits for as long as nothing happens, so its connection has no read deadline.
@@ -68,20 +77,38 @@ class SharedCache:
         self._ttl_seconds = ttl_seconds
         self._timeout_seconds = timeout_seconds
         self._shut_until = 0.0
-        self.failures = 0
-        # Set by the feed once every change so far has been applied here: before that a held record may be too old.
-        self.corrected = False
+        self._lost = False
+        self._corrected_run: str | None = None
+        self.run: str | None = None  # the process of Redis that answered last
 
     @property
     def available(self) -> bool:
+        """Whether a call is worth trying now."""
         return time.monotonic() >= self._shut_until
+
+    @property
+    def lost(self) -> bool:
+        """Whether the last call failed."""
+        return self._lost
+
+    @property
+    def corrected(self) -> bool:
+        """Whether every change so far has been applied here: before that a held record may be too old."""
+        return self._corrected_run is not None and self._corrected_run == self.run
+
+    def set_corrected(self, run: str | None) -> None:
+        """For the feed: this process of Redis (None: none) has been told of every change."""
+        self._corrected_run = run
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """One encoded record or None for each key; all None when Redis is lost or not yet corrected."""
         if not self.corrected:
             return [None] * len(keys)
         found = await self._attempt(self._redis.mget([self._prefix + key.encode() for key in keys]))
-        return cast(list[bytes | None], found) if found is not None else [None] * len(keys)
+        if found is None or not self.corrected:  # another Redis may have answered than the one that was corrected
+            return [None] * len(keys)
+        held = cast(list[bytes | None], found)
+        return [octets if octets and len(octets) > VERSION_DIGITS else None for octets in held]
 
     async def put_many(self, records: Iterable[Record]) -> None:
         waiting = iter(records)
@@ -91,12 +118,13 @@ class SharedCache:
             await self._attempt(self._put_script(keys=keys, args=arguments))
 
     async def drop_older(self, changes: Iterable[tuple[str, int]]) -> bool:
-        """Forget what is older than (key, version); False when Redis did not take all of it."""
+        """Forget what is older than (key, version), and refuse it for a while; False when Redis did not take all of it."""
         waiting = iter(changes)
         done = True
         while some := list(islice(waiting, _PER_CALL)):
             keys = [self._prefix + key.encode() for key, _ in some]
-            result = await self._attempt(self._drop_script(keys=keys, args=[version for _, version in some]), ok=True)
+            versions = [b"%0*d" % (VERSION_DIGITS, version) for _, version in some]
+            result = await self._attempt(self._drop_script(keys=keys, args=versions), ok=True)
             done = done and result is not None
         return done
 
@@ -119,13 +147,14 @@ class SharedCache:
                 log.debug("announcements interrupted: %s", lost)
             await asyncio.sleep(_SHUT_SECONDS)
 
-    async def read_position(self) -> str | None:
-        """Up to which snapshot of the feed this cache has been corrected; None when that is not known."""
+    async def read_position(self, run: str) -> str | None:
+        """Up to which snapshot of the feed this process of Redis has been corrected; None when that is not known."""
         found = await self._attempt(self._redis.get(self._position))
-        return cast(bytes, found).decode() if found else None
+        of_run, _, snapshot = cast(bytes, found).decode().partition(" ") if found else ("", "", "")
+        return snapshot if of_run == run else None
 
-    async def write_position(self, snapshot: str) -> None:
-        await self._attempt(self._redis.set(self._position, snapshot))
+    async def write_position(self, run: str, snapshot: str) -> None:
+        await self._attempt(self._redis.set(self._position, f"{run} {snapshot}"))
 
     async def ping(self) -> bool:
         return bool(await self._attempt(cast(Awaitable[Any], self._redis.ping()), even_if_shut=True))
@@ -134,6 +163,17 @@ class SharedCache:
         await self._redis.aclose()
         await self._listener.aclose()
 
+    async def _greet(self, connection: Any) -> None:
+        """On every new connection, before its first command: which process of Redis is this?"""
+        await connection.on_connect()
+        await connection.send_command("INFO", "server", check_health=False)
+        try:
+            facts = str_if_bytes(await connection.read_response())
+        except ResponseError:  # INFO may be forbidden
+            facts = ""
+        named = re.search(r"run_id:(\w+)", facts)
+        self.run = named[1] if named else _NO_RUN
+
     async def _attempt(self, call: Awaitable[T], *, ok: Any = None, even_if_shut: bool = False) -> T | Any | None:
         """The result of `call` (or `ok` where it has none), None when Redis is lost or was a moment ago."""
         if not (even_if_shut or self.available):
@@ -141,13 +181,17 @@ class SharedCache:
                 call.close()
             return None
         try:
-            result = await asyncio.wait_for(call, self._timeout_seconds)
+            async with asyncio.timeout(self._timeout_seconds):  # wait_for of Python 3.11 can swallow a cancellation
+                result = await call
         except REDIS_FAILURES as lost:
-            if self.available:
+            if not self._lost:
                 log.warning(
                     "Redis cannot be reached, reading from PostgreSQL meanwhile: %s", lost or type(lost).__name__
                 )
-            self.failures += 1
+            self._lost = True
             self._shut_until = time.monotonic() + _SHUT_SECONDS
             return None
+        if self._lost:
+            self._lost = False
+            log.info("Redis is back")
         return ok if result is None else result

@@ -1,7 +1,8 @@
-"""What the node measures of itself, in Prometheus' form, and its log lines.
+"""What the node measures of itself, and its log lines.
 
-Each worker counts in its own memory-mapped file (prometheus_client's multiprocess mode); any worker can be asked for the
-sum of all. Identifiers and keys are never labels.
+Counting is an addition to a number in memory: nothing is written by a request. Once a second each worker publishes its
+numbers in a file of its own, and whichever worker is asked for `/metrics` adds up the files of all. What a dead worker had
+counted stays in the sums; what it said of its present state does not. Identifiers and keys are never labels.
 """
 
 from __future__ import annotations
@@ -9,60 +10,189 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from bisect import bisect_left
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+import orjson
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
-DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+DIRECTORY_VARIABLE = "BIAOJIE_METRICS_DIR"
+_LABEL_END = "\x1f"  # joins label values: a character that no label has
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
+Published = dict[str, dict[str, Any]]
 
-REQUESTS = Counter("biaojie_http_requests_total", "HTTP requests answered", ["route", "method", "status"])
-SECONDS = Histogram(
-    "biaojie_http_request_seconds",
-    "Time from a request's head to its answer",
-    ["route"],
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+
+class Number:
+    """One number of one worker: a counter goes up, a gauge is set."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def inc(self, amount: float = 1) -> None:
+        self.value += amount
+
+    def set(self, value: float) -> None:
+        self.value = float(value)
+
+
+class Times:
+    """How long things took: how many by upper bound (seconds), and the sum."""
+
+    BOUNDS: ClassVar = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+    __slots__ = ("buckets", "total")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(self.BOUNDS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.buckets[bisect_left(self.BOUNDS, seconds)] += 1
+        self.total += seconds
+
+
+class Family:
+    """A metric with its labelled children. `kind` is `counter`, or how the workers' gauges combine: `min`, `max`, `sum`."""
+
+    known: ClassVar[list[Family]] = []
+
+    def __init__(self, name: str, help_: str, labels: tuple[str, ...] = (), kind: str = "counter") -> None:
+        self.name, self.help, self.label_names, self.kind = name, help_, labels, kind
+        self._children: dict[str, Number] = {}
+        if not labels:
+            self.labels()  # shown from the beginning, as 0
+        self.known.append(self)
+
+    def labels(self, *values: str) -> Number:
+        return self._children.setdefault(_LABEL_END.join(values), Number())
+
+    def inc(self, amount: float = 1) -> None:
+        self.labels().inc(amount)
+
+    def set(self, value: float) -> None:
+        self.labels().set(value)
+
+    def now(self) -> dict[str, float]:
+        return {labels: child.value for labels, child in self._children.items()}
+
+
+REQUESTS = Family("biaojie_http_requests", "HTTP requests answered", ("route", "method", "status"))
+REGISTERED = Family("biaojie_registrations", "Identifiers newly registered and committed")
+CHANGED = Family("biaojie_changes", "Existing identifiers changed", ("kind",))
+LOOKUPS = Family("biaojie_lookups", "Identifiers looked up, by the tier that answered", ("tier",))
+COMMITS = Family("biaojie_group_commits", "Transactions that carried single registrations")
+STORE_UP = Family("biaojie_postgresql_up", "1 while every worker hears of PostgreSQL", kind="min")
+CACHE_UP = Family("biaojie_redis_up", "1 while every worker hears of Redis", kind="min")
+FEED_SECONDS = Family(
+    "biaojie_feed_stale_seconds", "Longest time that a worker has not read the change feed", kind="max"
 )
-REGISTERED = Counter("biaojie_registrations_total", "Identifiers newly registered and committed")
-CHANGED = Counter("biaojie_changes_total", "Existing identifiers changed", ["kind"])
-LOOKUPS = Counter("biaojie_lookups_total", "Identifiers looked up, by the tier that answered", ["tier"])
-COMMITS = Counter("biaojie_group_commits_total", "Transactions that carried single registrations")
-STORE_UP = Gauge("biaojie_postgresql_up", "1 while the worker hears of PostgreSQL", multiprocess_mode="min")
-CACHE_UP = Gauge("biaojie_redis_up", "1 while the worker hears of Redis", multiprocess_mode="min")
-FEED_SECONDS = Gauge("biaojie_feed_stale_seconds", "How long the change feed was not read", multiprocess_mode="max")
-MEMORY_BYTES = Gauge("biaojie_memory_cache_bytes", "Records held in memory", multiprocess_mode="livesum")
+MEMORY_BYTES = Family("biaojie_memory_cache_bytes", "Records held in the memory of all workers", kind="sum")
+_SECONDS = "biaojie_http_request_seconds"
+_SECONDS_HELP = "Time from a request's head to its answer"
 
-_seen: dict[tuple[str, str, int], Counter] = {}
-_timers: dict[str, Histogram] = {}
+_answers: dict[tuple[str, str, int], Number] = {}
+_times: dict[str, Times] = {}
 
 
 def observe_request(route: str, method: str, status: int, seconds: float) -> None:
-    """Count one answer. Children are kept here: looking them up by label costs more than counting."""
-    counter = _seen.get((route, method, status))
+    """Count one answer. `route` is the pattern of the address, never the address."""
+    counter = _answers.get((route, method, status))
     if counter is None:
-        if method not in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
-            method = "other"  # clients invent methods; labels must stay few
-        counter = _seen[route, method, status] = REQUESTS.labels(route, method, str(status))
-    counter.inc()
-    timer = _timers.get(route)
-    if timer is None:
-        timer = _timers[route] = SECONDS.labels(route)
-    timer.observe(seconds)
+        known = method if method in _METHODS else "other"  # clients invent methods; labels must stay few
+        counter = _answers[route, known, status] = REQUESTS.labels(route, known, str(status))
+    counter.value += 1
+    times = _times.get(route)
+    if times is None:
+        times = _times[route] = Times()
+    times.observe(seconds)
+
+
+def publish() -> None:
+    """Write this worker's numbers where the others find them; does nothing for a worker that stands alone."""
+    if directory := os.environ.get(DIRECTORY_VARIABLE):
+        path = Path(directory) / f"{os.getpid()}.json"
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_bytes(orjson.dumps(_own()))
+        unfinished.replace(path)
 
 
 def exposition() -> bytes:
     """The metrics of all workers together, Prometheus text format 0.0.4."""
-    if os.environ.get(DIRECTORY_VARIABLE):
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
-    return generate_latest()
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Sum(_everyones()))
+    return generate_latest(registry)
 
 
-def forget_worker(pid: int) -> None:
-    """A worker died: its gauges no longer count; what it counted stays."""
-    if (directory := os.environ.get(DIRECTORY_VARIABLE)) and Path(directory).is_dir():
-        mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]
+def _own() -> Published:
+    return {
+        "numbers": {family.name: family.now() for family in Family.known},
+        "times": {route: [*times.buckets, times.total] for route, times in _times.items()},
+    }
+
+
+def _everyones() -> list[tuple[Published, bool]]:
+    """What each worker published, and whether it lives."""
+    found = [(_own(), True)]
+    if directory := os.environ.get(DIRECTORY_VARIABLE):
+        for path in Path(directory).glob("*.json"):
+            pid = int(path.stem)
+            if pid != os.getpid():
+                found.append((orjson.loads(path.read_bytes()), _alive(pid)))
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class _Sum(Collector):
+    def __init__(self, published: list[tuple[Published, bool]]) -> None:
+        self._published = published
+
+    def collect(self) -> Iterator[Metric]:
+        for family in Family.known:
+            yield self._family(family)
+        times = HistogramMetricFamily(_SECONDS, _SECONDS_HELP, labels=["route"])
+        for route in sorted({route for said, _ in self._published for route in said["times"]}):
+            rows = [said["times"][route] for said, _ in self._published if route in said["times"]]
+            *buckets, total = (sum(column) for column in zip(*rows, strict=True))
+            times.add_metric([route], _cumulative(buckets), total)
+        yield times
+
+    def _family(self, family: Family) -> Metric:
+        counter = family.kind == "counter"
+        made = (CounterMetricFamily if counter else GaugeMetricFamily)(
+            family.name, family.help, labels=list(family.label_names)
+        )
+        gathered: dict[str, list[float]] = {}
+        for said, alive in self._published:
+            for labels, value in said["numbers"].get(family.name, {}).items():
+                if counter or alive:
+                    gathered.setdefault(labels, []).append(value)
+        combine = {"min": min, "max": max}.get(family.kind, sum)
+        for labels, values in sorted(gathered.items()):
+            made.add_metric(labels.split(_LABEL_END) if family.label_names else [], combine(values))
+        return made
+
+
+def _cumulative(buckets: list[float]) -> list[tuple[str, float]]:
+    bounds, so_far, rows = [*map(str, Times.BOUNDS), "+Inf"], 0.0, []
+    for bound, count in zip(bounds, buckets, strict=True):
+        so_far += count
+        rows.append((bound, so_far))
+    return rows
 
 
 def start_logging(level: str, name: str) -> None:

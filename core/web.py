@@ -52,6 +52,8 @@ async def read_json(request: web.Request) -> Any:
     except web.HTTPRequestEntityTooLarge:
         limit = request.app[BODY_LIMIT]
         raise BodyTooLarge(f"The body has more than {limit} bytes", f"请求体超过 {limit} 字节", limit=limit) from None
+    except web.RequestPayloadError:
+        raise BodyNotJson("The body is not encoded as its headers say", "请求体的编码与请求头不符") from None
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as wrong:
@@ -84,8 +86,11 @@ def unknown_members(body: dict[str, Any], known: frozenset[str], path: str) -> l
 
 
 def identifier_in_path(request: web.Request, before: str, after: str = "") -> Identifier:
-    """The identifier between two fixed parts of the path, percent-decoded once. Raises `IdentifierMalformed`."""
+    """The identifier between two fixed parts of the path, percent-decoded once. Raises `IdentifierMalformed`, and
+    `PageUnknown` where the fixed parts are percent-encoded: routes match them, but the identifier would be cut wrongly."""
     raw = request.rel_url.raw_path
+    if not (raw.startswith(before) and raw.endswith(after)):
+        raise PageUnknown()
     return parse_identifier(decode_path(raw[len(before) : len(raw) - len(after)]))
 
 
@@ -94,7 +99,7 @@ def whole_number(request: web.Request, name: str, *, default: int, least: int, m
     text = request.query.get(name)
     if text is None:
         return default
-    if text.isascii() and text.isdigit() and least <= int(text[:12]) <= most:
+    if text.isascii() and text.isdigit() and len(text) <= 12 and least <= int(text) <= most:
         return int(text)
     raise ParameterInvalid(
         errors=(
@@ -118,6 +123,8 @@ def preferred_language(request: web.Request) -> str:
     return asked if asked in ("zh", "en") else language(request.headers.get("Accept-Language", ""))
 
 
+# What is left of a path, line feeds too: an identifier that must not have one is told so.
+REST_OF_PATH = "(?s:.+)"
 BODY_LIMIT: web.AppKey[int] = web.AppKey("body_limit", int)
 
 

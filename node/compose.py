@@ -61,14 +61,17 @@ async def _openapi(request: web.Request) -> web.Response:
 
 
 async def _rooms(app: web.Application, settings: Settings, worker: int) -> AsyncIterator[None]:
+    url, timeout_seconds = settings.database_url.get_secret_value(), settings.database_timeout_seconds
+    feed_pool = await open_pool(url, connections=1, timeout_seconds=timeout_seconds)
     pool = await open_pool(
-        settings.database_url.get_secret_value(),
-        connections=settings.database_connections,
-        timeout_seconds=settings.database_timeout_seconds,
+        url,
+        connections=settings.database_connections - 1,
+        timeout_seconds=timeout_seconds,
+        is_lost=lambda: feed.lost,
     )
     cache = SharedCache(
         settings.redis_url.get_secret_value(),
-        await read_node_id(pool),
+        await read_node_id(feed_pool),
         ttl_seconds=settings.shared_cache_ttl_seconds,
         timeout_seconds=settings.redis_timeout_seconds,
     )
@@ -79,7 +82,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
 
     directory = Directory(pool)
     feed = ChangeFeed(
-        pool,
+        feed_pool,
         directory,
         cache,
         apply,
@@ -104,13 +107,14 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
     async with _Background(tasks):
         yield
     await cache.close()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(pool.close(), settings.database_timeout_seconds)
+    for opened in (pool, feed_pool):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(opened.close(), timeout_seconds)
 
 
 async def _measure(vitals: health.Vitals) -> None:
     while True:
-        vitals.measure()
+        await vitals.measure()
         await asyncio.sleep(_MEASURE_SECONDS)
 
 
@@ -127,9 +131,11 @@ class _Background:
             task.add_done_callback(_must_not_end)
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:  # asked again: `wait_for` of Python 3.11, which redis-py uses, can swallow a cancellation
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=0.1)
 
 
 def _must_not_end(task: asyncio.Task[None]) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from core.feed import ChangeFeed
 from core.shared_cache import SharedCache
-from core.telemetry import CACHE_UP, FEED_SECONDS, MEMORY_BYTES, STORE_UP, exposition
+from core.telemetry import CACHE_UP, FEED_SECONDS, MEMORY_BYTES, STORE_UP, exposition, publish
 from core.web import json_answer
 from node.version import VERSION
 from resolver.memory import Memory
@@ -22,13 +22,14 @@ class Vitals:
     cache: SharedCache
     memory: Memory
 
-    def measure(self) -> None:
-        """Set the gauges; called once a second, never by a request."""
-        stale = self.feed.stale_seconds
-        FEED_SECONDS.set(stale)
-        STORE_UP.set(not stale)
-        CACHE_UP.set(self.cache.available)
+    async def measure(self) -> None:
+        """Set the gauges; called once a second, never by a request. Asks Redis, which an idle worker would not."""
+        await self.cache.ping()
+        FEED_SECONDS.set(self.feed.stale_seconds)
+        STORE_UP.set(not self.feed.lost)
+        CACHE_UP.set(not self.cache.lost)
         MEMORY_BYTES.set(self.memory.used_bytes)
+        publish()
 
 
 VITALS: web.AppKey[Vitals] = web.AppKey("vitals", Vitals)
@@ -48,7 +49,7 @@ async def healthz(_: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """By dependency. Without PostgreSQL nothing can be written, so 503; without Redis the node is only slower."""
     vitals = request.app[VITALS]
-    store, cache = not vitals.feed.stale_seconds, await vitals.cache.ping()
+    store, cache = not vitals.feed.lost, await vitals.cache.ping()
     checks = {
         "postgresql": _check(store, "writes are refused; cached identifiers are answered and marked stale"),
         "redis": _check(cache, "slower: every worker reads from PostgreSQL by itself; nothing is lost"),

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -117,7 +116,7 @@ async def _servers(settings: Settings, supervisor: Supervisor) -> AsyncIterator[
 
 
 async def _work(settings: Settings, supervisor: Supervisor, when_ready: Ready) -> None:
-    with _metrics_directory() as metrics, announced(settings):
+    with _metrics_directory(settings.data_dir) as metrics, announced(settings):
         environment = {**os.environ, **settings.as_environment(), DIRECTORY_VARIABLE: str(metrics)}
         for number in range(settings.worker_count):
             await supervisor.start(_worker(number, environment, metrics))
@@ -142,13 +141,19 @@ def _worker(number: int, environment: dict[str, str], directory: Path) -> ChildS
 
     arguments = ["--number", str(number), "--ready-file", str(ready_file)]
     return ChildSpec(
-        f"worker-{number}", [sys.executable, "-m", "node.worker", *arguments], env=environment, ready=ready
+        f"worker-{number}",
+        [sys.executable, "-m", "node.worker", *arguments],
+        env=environment,
+        ready=ready,
     )
 
 
 @contextlib.contextmanager
-def _metrics_directory() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="biaojie-metrics-"))
+def _metrics_directory(data_dir: Path) -> Iterator[Path]:
+    """Empty at the beginning: a supervisor that was killed has left its own."""
+    path = data_dir.resolve() / "metrics"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
     try:
         yield path
     finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -50,10 +51,18 @@ async def work(settings: Settings, number: int, ready_file: Path | None) -> int:
         await web.SockSite(runner, listening_socket(settings.http_host, settings.http_port), backlog=_BACKLOG).start()
         if ready_file is not None:
             ready_file.touch()
+        _calm_collector()
         log.info("serving on port %d", settings.http_port)
         return await stop
     finally:
         await runner.cleanup()
+
+
+def _calm_collector() -> None:
+    """What stands now stays, and need not be walked again; requests leave next to no cycles behind."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def main() -> int:

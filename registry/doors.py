@@ -9,10 +9,12 @@ from aiohttp import web
 from core.access import Principal
 from core.errors import BodyInvalid, BodyTooLarge, Conflict, FieldProblem, Problem
 from core.identifier import encode_path
+from core.negotiation import etag_matches
 from core.problems import brief
 from core.record import Record
 from core.web import (
     REQUEST_ID,
+    REST_OF_PATH,
     identifier_in_path,
     json_answer,
     now,
@@ -24,7 +26,7 @@ from registry.room import Registry
 from registry.store import Origin
 from registry.verbs.read import DEFAULT_PAGE, MAX_PAGE, read_one, read_page
 from registry.verbs.register import Registered, register, register_batch
-from registry.verbs.revise import etag_matches, revise
+from registry.verbs.revise import revise
 from registry.verbs.withdraw import withdraw
 from registry.views import owner_view
 
@@ -39,9 +41,9 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/v1/identifiers", post_identifier)
     app.router.add_post("/api/v1/identifiers:batch", post_batch)
     app.router.add_get("/api/v1/identifiers", list_identifiers)
-    app.router.add_get("/api/v1/identifiers/{identifier:.+}", get_identifier)
-    app.router.add_put("/api/v1/identifiers/{identifier:.+}", put_identifier)
-    app.router.add_post("/api/v1/identifiers/{identifier:.+}/withdraw", post_withdrawal)
+    app.router.add_get(f"{_PATH}{{identifier:{REST_OF_PATH}}}", get_identifier)
+    app.router.add_put(f"{_PATH}{{identifier:{REST_OF_PATH}}}", put_identifier)
+    app.router.add_post(f"{_PATH}{{identifier:{REST_OF_PATH}}}{_WITHDRAW}", post_withdrawal)
 
 
 async def caller(request: web.Request) -> tuple[Registry, Principal, Origin]:
@@ -97,7 +99,7 @@ async def list_identifiers(request: web.Request) -> web.Response:
 async def get_identifier(request: web.Request) -> web.Response:
     registry, principal, _ = await caller(request)
     record = await read_one(registry, principal, identifier_in_path(request, _PATH))
-    if etag_matches(request.headers.get("If-None-Match", ""), record.etag):
+    if etag_matches(request.headers.get("If-None-Match", ""), record.etag, weakly=True):
         return web.Response(status=304, headers={"ETag": record.etag})
     return _record_answer(registry, record, 200)
 

@@ -58,15 +58,17 @@ def parse_registration(body: Any, path: str, problems: list[FieldProblem]) -> Re
     return Registration(identifier, values, packed, template) if len(problems) == before else None
 
 
-def parse_revision(body: Any, identifier: Identifier, problems: list[FieldProblem]) -> Revision | None:
-    """The body of `PUT`; an `identifier` in it must be the one of the address."""
+def parse_revision(
+    body: Any, identifier: Identifier, case_sensitive: bool, problems: list[FieldProblem]
+) -> Revision | None:
+    """The body of `PUT`; an `identifier` in it must be the one of the address, by the rule of its prefix."""
     if not isinstance(body, dict):
         problems.append(FieldProblem("", "not-an-object", "must be an object", "必须是对象"))
         return None
     _refuse_unknown(body, "", problems)
     if "identifier" in body:
         named = _identifier(body["identifier"], "identifier", problems)
-        if named is not None and named.key() != identifier.key():
+        if named is not None and named.key(case_sensitive) != identifier.key(case_sensitive):
             problems.append(
                 FieldProblem(
                     "identifier", "identifier-differs", f"is not {identifier}", f"与地址中的 {identifier} 不一致"
@@ -79,8 +81,10 @@ def parse_revision(body: Any, identifier: Identifier, problems: list[FieldProble
     return Revision(values, packed, template, "template" in body) if not problems else None
 
 
-def parse_withdrawal(body: Any, identifier: Identifier, problems: list[FieldProblem]) -> Withdrawal | None:
-    """The body of a withdrawal: `reason`, and perhaps `successor`."""
+def parse_withdrawal(
+    body: Any, identifier: Identifier, case_sensitive: bool, problems: list[FieldProblem]
+) -> Withdrawal | None:
+    """The body of a withdrawal: `reason`, and perhaps `successor`, another identifier by the rule of the prefix."""
     if not isinstance(body, dict):
         problems.append(FieldProblem("", "not-an-object", "must be an object", "必须是对象"))
         return None
@@ -98,7 +102,7 @@ def parse_withdrawal(body: Any, identifier: Identifier, problems: list[FieldProb
         )
     if successor is not None:
         named = _identifier(successor, "successor", problems)
-        if named is not None and named.key() == identifier.key():
+        if named is not None and named.key(case_sensitive) == identifier.key(case_sensitive):
             problems.append(FieldProblem("successor", "successor-itself", "is the same identifier", "不能是标识自身"))
         successor = str(named)
     return Withdrawal(reason.strip(), successor) if not problems and isinstance(reason, str) else None

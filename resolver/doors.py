@@ -20,11 +20,11 @@ from core.errors import (
     StoreUnavailable,
 )
 from core.identifier import Identifier, parse_identifier
-from core.negotiation import wants
+from core.negotiation import etag_matches, wants
 from core.page import html_response
 from core.problems import brief
 from core.record import Record
-from core.web import identifier_in_path, json_answer, json_bytes, preferred_language, read_json
+from core.web import REST_OF_PATH, identifier_in_path, json_answer, json_bytes, preferred_language, read_json
 from resolver.answers import (
     chosen,
     handle_answer,
@@ -81,10 +81,10 @@ RESOLVER: web.AppKey[Resolver] = web.AppKey("resolver", Resolver)
 
 
 def add_routes(app: web.Application) -> None:
-    """The catch-all comes last: whatever no other door takes is read as an identifier."""
-    app.router.add_get("/api/handles/{identifier:.+}", handle_json)
+    """The catch-all comes last: whatever no other door takes is read as an identifier, but for mistakes under /api/."""
+    app.router.add_get(f"/api/handles/{{identifier:{REST_OF_PATH}}}", handle_json)
     app.router.add_post("/api/v1/resolve", resolve_many)
-    app.router.add_get("/{identifier:.+}", negotiated)
+    app.router.add_get(f"/{{identifier:(?!api/){REST_OF_PATH}}}", negotiated)
 
 
 async def handle_json(request: web.Request) -> web.Response:
@@ -148,7 +148,7 @@ def _record_json(
             **withdrawn_answer(record),
         )
     headers = _headers(resolver, record)
-    if request.headers.get("If-None-Match") == record.etag:
+    if etag_matches(request.headers.get("If-None-Match", ""), record.etag, weakly=True):
         return web.Response(status=304, headers=headers)
     if types or indexes:
         return json_answer(handle_answer(record, chosen(public_values(record), types, indexes)), headers=headers)
@@ -202,7 +202,9 @@ def _asked(body: Any) -> list[str]:
 
 def _indexes(request: web.Request) -> set[int]:
     texts = request.query.getall("index", [])
-    wrong = [text for text in texts if not (text.isascii() and text.isdigit() and 0 < int(text[:12]) < 2**32)]
+    wrong = [
+        text for text in texts if not (text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) < 2**32)
+    ]
     if wrong:
         raise ParameterInvalid(
             errors=tuple(

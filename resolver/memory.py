@@ -59,13 +59,13 @@ class Memory:
 
     def put(self, record: Record, now: float) -> Entry:
         """Keep a record just read, unless a newer one is held or known of; returns the entry to answer from."""
+        self._missing.pop(record.key, None)
         held = self._entries.get(record.key)
         if held is not None and held.record.version > record.version:
             return held
         entry = Entry(record, now)
         if record.version < self.floor(record.key):
             return entry  # good enough for whoever was waiting, too old to keep
-        self._missing.pop(record.key, None)
         if held is not None:
             self._discard(record.key)
         self._entries[record.key] = entry

@@ -21,7 +21,7 @@ from node.embedded.programs import find_postgres, find_redis
 from node.embedded.redis import EmbeddedRedis
 from node.embedded.runtime import RuntimeDirectory
 from node.supervisor import Supervisor
-from tests.harness import Api, Node, take_aboard, test_settings, worker_here
+from tests.harness import Api, Node, settings_for, take_aboard, worker_here
 
 _numbers = itertools.count(1)
 
@@ -93,6 +93,6 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def node(database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path) -> AsyncIterator[Node]:
     """A node of one worker in this process, with an enterprise aboard."""
-    settings = test_settings(database, servers.redis_url, data_dir=scratch)
+    settings = settings_for(database, servers.redis_url, data_dir=scratch)
     async with worker_here(settings) as base_url:
         yield await take_aboard(settings, Api(base_url, session))

@@ -116,7 +116,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_settings(database_url: str, redis_url: str, **more: Any) -> Settings:
+def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
     return load_settings(
         database_url=SecretStr(database_url),
         redis_url=SecretStr(redis_url),

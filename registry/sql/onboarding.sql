@@ -15,7 +15,7 @@ ON CONFLICT DO NOTHING RETURNING prefix
 -- name: next_number
 -- The next free number right below the node's prefix $1; the table is small, and this is rare.
 SELECT coalesce(max(substring(prefix from length($1) + 2)::bigint), 0) + 1 FROM prefix
-WHERE prefix LIKE replace($1, '_', '\_') || '.%' AND substring(prefix from length($1) + 2) ~ '^[1-9][0-9]{0,11}$'
+WHERE starts_with(prefix, $1 || '.') AND substring(prefix from length($1) + 2) ~ '^[1-9][0-9]{0,11}$'
 
 -- name: issue_key
 INSERT INTO api_key (key_id, secret_digest, role, enterprise_id, label, expires_at)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.access import Principal, Role, make_key, require_role
+from core.access import Principal, Role, is_key_id, make_key, require_role
 from core.database import store_errors
 from core.errors import (
     BodyInvalid,
@@ -162,9 +162,11 @@ async def issue_key(registry: Registry, principal: Principal, origin: Origin, bo
 async def revoke_key(registry: Registry, principal: Principal, origin: Origin, key_id: str) -> dict[str, Any]:
     """The key stops working on every worker within a second. Errors: `RoleNotEnough`, `KeyUnknown`, `StoreUnavailable`."""
     require_role(principal, Role.OPERATOR)
+    if not is_key_id(key_id):
+        raise KeyUnknown()
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(_SQL["revoke_key"], key_id[:64])
+            row = await connection.fetchrow(_SQL["revoke_key"], key_id)
             if row is None:
                 raise KeyUnknown()
             await write_audit(connection, [AuditLine(origin, "revoke-key", key_id, 0)])

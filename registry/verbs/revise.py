@@ -15,6 +15,7 @@ from core.errors import (
     VersionMismatch,
 )
 from core.identifier import Identifier
+from core.negotiation import etag_matches
 from core.record import Record, Status
 from core.telemetry import CHANGED
 from core.template import Template, check_values
@@ -35,7 +36,7 @@ async def revise(
     """
     prefix = require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
     problems: list[FieldProblem] = []
-    wish = parse_revision(body, identifier, problems)
+    wish = parse_revision(body, identifier, prefix.suffix_case_sensitive, problems)
     if wish is None:
         raise BodyInvalid(errors=tuple(problems))
     named = await _named_template(registry, wish)
@@ -81,11 +82,6 @@ def current_version(old: Record | None, identifier: Identifier, if_match: str | 
             successor=old.successor,
         )
     return old
-
-
-def etag_matches(header: str, etag: str) -> bool:
-    """`If-Match` (RFC 9110 §13.1.1): `*` or a list of strong tags."""
-    return header.strip() == "*" or etag in (tag.strip() for tag in header[:1000].split(","))
 
 
 async def _named_template(registry: Registry, wish: Revision) -> Template | None:

@@ -28,7 +28,7 @@ async def withdraw(
     """
     prefix = require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
     problems: list[FieldProblem] = []
-    wish = parse_withdrawal(body, identifier, problems)
+    wish = parse_withdrawal(body, identifier, prefix.suffix_case_sensitive, problems)
     if wish is None:
         raise BodyInvalid(errors=tuple(problems))
     with store_errors():

@@ -1,0 +1,148 @@
+"""L1 against a simple model: whatever happens in whichever order, versions only go up and the bytes stay bounded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from core.record import Record, Status
+from core.values import HandleValue, pack
+from resolver.memory import _FLOOR_SECONDS, Memory
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+KEYS = [f"88.118.8/{letter}" for letter in "ABCDE"]
+keys = st.sampled_from(KEYS)
+versions = st.integers(1, 6)
+
+
+def record(key: str, version: int, size: int = 10) -> Record:
+    packed = pack([HandleValue(1, "V", f"{version}" * size)])
+    return Record(key, key, packed, version, Status.ACTIVE, None, None, MOMENT, MOMENT)
+
+
+class MemoryMachine(RuleBasedStateMachine):
+    """`heard` is the highest version announced for each key and when; `missing` until when a key is said not to exist."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.heard: dict[str, tuple[int, float]] = {}
+        self.shown: dict[str, int] = {}  # what the memory last held
+        self.missing: dict[str, float] = {}
+
+    @initialize(limit=st.sampled_from([0, 1_000, 3_000, 1_000_000]))
+    def start(self, limit: int) -> None:
+        self.limit = limit
+        self.memory = Memory(limit)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 4.0, _FLOOR_SECONDS + 1]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(key=keys, version=versions, size=st.integers(1, 400))
+    def read_from_the_store(self, key: str, version: int, size: int) -> None:
+        held = self.memory.get(key)
+        entry = self.memory.put(record(key, version, size), self.now)
+        assert entry.record.version >= version, "never answer with less than was read"
+        if held is not None:
+            assert entry.record.version >= held.record.version
+        heard, at = self.heard.get(key, (0, 0.0))
+        kept = self.memory.get(key)
+        if version < heard and self.now - at <= _FLOOR_SECONDS:
+            assert kept is None or kept.record.version >= heard, "too old to keep"
+        self.missing.pop(key, None)
+        if self.limit == 1_000_000 and version >= heard:
+            assert kept is not None and kept.record.version >= version, "there is room, so it is kept"
+
+    @rule(key=keys, seconds=st.sampled_from([0.0, 0.5]))
+    def read_nothing(self, key: str, seconds: float) -> None:
+        self.memory.put_missing(key, self.now + seconds)
+        self.missing[key] = self.now + seconds
+
+    @rule(changes=st.lists(st.tuples(keys, versions), min_size=1, max_size=4))
+    def hear_of_changes(self, changes: list[tuple[str, int]]) -> None:
+        self.memory.apply(changes, self.now)
+        for key, version in changes:
+            self.missing.pop(key, None)
+            if version >= self.heard.get(key, (0, 0.0))[0]:
+                self.heard[key] = (version, self.now)
+            held = self.memory.get(key)
+            assert held is None or held.record.version >= version
+
+    @rule(key=keys, size=st.integers(1, 500))
+    def keep_an_answer(self, key: str, size: int) -> None:
+        entry = self.memory.get(key)
+        if entry is not None and entry.body is None:
+            self.memory.keep_body(entry, b"x" * size)
+            assert entry.body == b"x" * size
+
+    @rule(key=keys, size=st.integers(1, 500))
+    def keep_an_answer_of_an_entry_that_is_gone(self, key: str, size: int) -> None:
+        entry = self.memory.get(key)
+        self.memory.apply([(key, 1_000)], self.now)
+        self.heard[key] = (1_000, self.now)
+        self.missing.pop(key, None)
+        if entry is not None:
+            self.memory.keep_body(entry, b"x" * size)
+            assert self.memory.get(key) is None
+
+    @invariant()
+    def versions_only_go_up_while_a_record_is_held(self) -> None:
+        now_shown = {}
+        for key in KEYS:
+            entry = self.memory._entries.get(key)
+            if entry is not None:
+                assert entry.record.version >= self.shown.get(key, 0)
+                now_shown[key] = entry.record.version
+        self.shown = now_shown
+
+    @invariant()
+    def floors_are_what_was_lately_heard(self) -> None:
+        for key, (version, at) in self.heard.items():
+            if version > 1 and self.now - at <= _FLOOR_SECONDS:
+                assert self.memory.floor(key) == version
+
+    @invariant()
+    def the_bytes_are_counted_and_bounded(self) -> None:
+        assert self.memory.used_bytes == sum(entry.size for entry in self.memory._entries.values())
+        assert self.memory.used_bytes <= self.limit
+
+    @invariant()
+    def what_is_missing_is_so_for_its_moment_only(self) -> None:
+        for key in KEYS:
+            if self.memory.is_missing(key, self.now):
+                assert self.missing.get(key, -1.0) > self.now
+            elif self.missing.get(key, -1.0) > self.now:
+                raise AssertionError(f"{key} was forgotten too early")
+
+
+TestMemory = MemoryMachine.TestCase
+TestMemory.settings = settings(deadline=None, max_examples=60, stateful_step_count=30)
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    memory = Memory(2_800)
+    for key in ("A", "B"):
+        memory.put(record(key, 1), 0)
+    assert memory.get("A") is not None
+    memory.put(record("C", 1, 500), 0)
+    assert memory.get("B") is None and memory.get("A") is not None
+
+
+def test_a_flood_of_unknown_names_stays_bounded() -> None:
+    memory = Memory(1_000_000)
+    for number in range(60_000):
+        memory.put_missing(f"88.118.8/{number}", 1.0)
+    assert len(memory._missing) == 50_000
+    assert memory.is_missing("88.118.8/59999", 0.5) and not memory.is_missing("88.118.8/0", 0.5)
+
+
+def test_a_flood_of_changes_keeps_the_latest_floors() -> None:
+    memory = Memory(1_000_000)
+    for start in range(0, 300_000, 10_000):
+        memory.apply([(f"k{number}", 2) for number in range(start, start + 10_000)], 1.0)
+    assert len(memory._floors) + len(memory._older_floors) <= 220_000
+    assert memory.floor("k299999") == 2
