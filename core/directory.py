@@ -16,6 +16,8 @@ import asyncpg
 
 from core.access import Credential, Prefix, Principal, Role, bearer_key, check_secret
 from core.database import store_errors
+from core.identifier import Identifier
+from core.record import Record
 from core.sqlfiles import load_sql
 from core.template import Template, template_from_row
 
@@ -54,8 +56,18 @@ class Directory:
     def template(self, template_id: int | None) -> Template | None:
         return self._templates.get(template_id) if template_id is not None else None
 
-    async def fresh_template(self, key: str) -> Template | None:
-        """The template with the canonical identifier `key`, asked for when it is not known here."""
+    async def template_of(self, record: Record, source: Any = None) -> Template | None:
+        """The template of a record. One published a moment ago on another worker is asked for, on the connection `source`
+        where the caller has one already."""
+        if record.template_id is not None and record.template_id not in self._templates:
+            with store_errors():
+                self.apply_templates(await (source or self._pool).fetch(_SQL["template_by_id"], record.template_id))
+        return self.template(record.template_id)
+
+    async def fresh_template(self, identifier: Identifier) -> Template | None:
+        """The template with this identifier, asked for when it is not known here."""
+        prefix = await self.fresh_prefix(identifier.prefix_key)
+        key = identifier.key(prefix is not None and prefix.suffix_case_sensitive)
         if (found := self._templates_by_key.get(key)) is None:
             with store_errors():
                 self.apply_templates(await self._pool.fetch(_SQL["one_template"], key))

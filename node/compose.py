@@ -130,7 +130,7 @@ class _Background:
         for task in self._tasks:
             task.add_done_callback(_must_not_end)
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         running = set(self._tasks)
         while running:  # asked again: `wait_for` of Python 3.11, which redis-py uses, can swallow a cancellation
             for task in running:

@@ -56,7 +56,7 @@ async def caller(request: web.Request) -> tuple[Registry, Principal, Origin]:
 async def post_identifier(request: web.Request) -> web.Response:
     registry, principal, origin = await caller(request)
     done = await register(registry, principal, origin, await read_json(request))
-    return _record_answer(registry, done.record, 201 if done.created else 200)
+    return await _record_answer(registry, done.record, 201 if done.created else 200)
 
 
 async def post_batch(request: web.Request) -> web.Response:
@@ -92,7 +92,7 @@ async def list_identifiers(request: web.Request) -> web.Response:
         if size > MAX_PAGE_BYTES and count < len(records):
             records, whole = records[:count], False
             break
-    items = [owner_view(record, registry.directory.template(record.template_id)) for record in records]
+    items = [owner_view(record, await registry.directory.template_of(record)) for record in records]
     return json_answer({"items": items, "next": None if whole else records[-1].identifier})
 
 
@@ -101,7 +101,7 @@ async def get_identifier(request: web.Request) -> web.Response:
     record = await read_one(registry, principal, identifier_in_path(request, _PATH))
     if etag_matches(request.headers.get("If-None-Match", ""), record.etag, weakly=True):
         return web.Response(status=304, headers={"ETag": record.etag})
-    return _record_answer(registry, record, 200)
+    return await _record_answer(registry, record, 200)
 
 
 async def put_identifier(request: web.Request) -> web.Response:
@@ -109,7 +109,7 @@ async def put_identifier(request: web.Request) -> web.Response:
     identifier = identifier_in_path(request, _PATH)
     body = await read_json(request)
     record = await revise(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
-    return _record_answer(registry, record, 200)
+    return await _record_answer(registry, record, 200)
 
 
 async def post_withdrawal(request: web.Request) -> web.Response:
@@ -117,15 +117,15 @@ async def post_withdrawal(request: web.Request) -> web.Response:
     identifier = identifier_in_path(request, _PATH, _WITHDRAW)
     body = await read_json(request)
     record = await withdraw(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
-    return _record_answer(registry, record, 200)
+    return await _record_answer(registry, record, 200)
 
 
-def _record_answer(registry: Registry, record: Record, status: int) -> web.Response:
+async def _record_answer(registry: Registry, record: Record, status: int) -> web.Response:
     headers = {"ETag": record.etag, "Cache-Control": "private, no-cache"}
     if status == 201:
         headers["Location"] = _PATH + encode_path(record.identifier)
     return json_answer(
-        owner_view(record, registry.directory.template(record.template_id)), status=status, headers=headers
+        owner_view(record, await registry.directory.template_of(record)), status=status, headers=headers
     )
 
 

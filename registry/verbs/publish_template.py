@@ -54,7 +54,7 @@ async def publish_template(
                 await write_audit(connection, [AuditLine(origin, "publish-template", str(identifier), 1)])
     if written:
         registry.on_committed(written)
-    template = await registry.directory.fresh_template(key)
+    template = await registry.directory.fresh_template(identifier)
     if template is None or template.items != items:
         raise _taken(identifier)
     return template, made is not None

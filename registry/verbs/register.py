@@ -84,7 +84,7 @@ async def _checked(registry: Registry, principal: Principal, wish: Registration,
 
 async def _template_id(registry: Registry, wish: Registration, path: str) -> int:
     assert wish.template is not None
-    template = await registry.directory.fresh_template(wish.template.key())
+    template = await registry.directory.fresh_template(wish.template)
     problems: list[FieldProblem] = []
     if template is None:
         problems.append(template_unknown(str(wish.template), f"{path}template"))

@@ -44,7 +44,7 @@ async def revise(
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
             old = current_version(await lock_record(connection, key), identifier, if_match)
-            template = named if wish.names_template else registry.directory.template(old.template_id)
+            template = named if wish.names_template else await registry.directory.template_of(old, connection)
             _check_template(template, wish)
             template_id = template.id if template else None
             if template_id == old.template_id and same_content(old.packed, wish.packed):
@@ -87,7 +87,7 @@ def current_version(old: Record | None, identifier: Identifier, if_match: str | 
 async def _named_template(registry: Registry, wish: Revision) -> Template | None:
     if wish.template is None:
         return None
-    template = await registry.directory.fresh_template(wish.template.key())
+    template = await registry.directory.fresh_template(wish.template)
     if template is None:
         raise BodyInvalid(errors=(template_unknown(str(wish.template), "template"),))
     return template
