@@ -125,7 +125,7 @@ async def test_templates_of_a_case_sensitive_prefix_are_found(node: Node) -> Non
         ("PATCH", "/api/v1/identifiers", "GET, HEAD, POST"),
         ("PUT", "/88.118.8/x", "GET, HEAD"),
         ("POST", "/healthz", "GET, HEAD"),
-        ("BREW", "/docs", "GET, HEAD"),
+        ("PROPFIND", "/docs", "GET, HEAD"),
     ],
 )
 async def test_the_wrong_method_is_405_and_says_which_are_right(

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.conftest import Servers
-from tests.harness import Api, Node, at, item, take_aboard, text_value, worker_here
+from tests.harness import Api, Node, at, item, settings_for, take_aboard, text_value, worker_here
 from tests.harness import settings_for as settings_of
 
 
@@ -92,7 +92,7 @@ async def test_an_expectation_that_cannot_be_met_is_the_callers_mistake(node: No
 async def test_bodies_over_the_limit_are_413(
     database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path
 ) -> None:
-    settings = settings_of(database, servers.redis_url, data_dir=scratch, body_limit_bytes=2048)
+    settings = settings_for(database, servers.redis_url, data_dir=scratch, body_limit_bytes=2048)
     async with worker_here(settings) as base_url:
         node = await take_aboard(settings, Api(base_url, session))
         bomb = gzip.compress(b" " * 10_000_000)

@@ -1,0 +1,104 @@
+"""PostgreSQL answers every hot statement from an index, with a table that is large enough to tempt it otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from core.sqlfiles import load_sql
+
+ROWS = 20_000
+FEED, REGISTRY, LOOKUP = load_sql("core", "feed.sql"), load_sql("registry", "identifiers.sql"), load_sql("resolver", "lookup.sql")
+DIRECTORY = load_sql("core", "directory.sql")
+
+
+@pytest.fixture
+async def loaded(database: str) -> AsyncIterator[Any]:
+    """A connection to a database with 20,000 identifiers, a change for each second one, and statistics."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(
+        f"""
+        INSERT INTO enterprise (name) SELECT 'E' || n FROM generate_series(1, 2000) n;
+        INSERT INTO prefix (prefix, shown, enterprise_id) SELECT '88.118.' || n, '88.118.' || n, n FROM generate_series(1, 2000) n;
+        INSERT INTO api_key (key_id, secret_digest, role) SELECT to_hex(n), '\\x00', 'partner' FROM generate_series(1, 2000) n;
+        INSERT INTO identifier (key, value)
+            SELECT '88.118.' || (n % 2000 + 1) || '/S' || n, '[[2001,"MODEL","BAV99"]]' FROM generate_series(1, {ROWS}) n;
+        INSERT INTO identifier_change (xid, version, actor, kind, key, old_status, old_value, at)
+            SELECT (n % 700 + 3)::text::xid8, 2, 1, 'revise', '88.118.8/S' || n, 1, '[]', now() - make_interval(days => n)
+            FROM generate_series(1, {ROWS // 2}) n;
+        ANALYZE;
+        """
+    )
+    yield connection
+    await connection.close()
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
+
+
+async def plan_of(connection: Any, statement: str, *arguments: Any) -> list[dict[str, Any]]:
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        found = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *arguments)
+        return nodes(orjson.loads(found)[0]["Plan"])
+    finally:
+        await transaction.rollback()
+
+
+SOME = [f"88.118.{n % 2000 + 1}/S{n}" for n in range(1, 129)]
+STATEMENTS = {
+    "lookup find_many": (LOOKUP["find_many"], (SOME,)),
+    "lookup find_many of one": (LOOKUP["find_many"], (SOME[:1],)),
+    "lookup find_many of unknown": (LOOKUP["find_many"], ([f"88.118.8/none-{n}" for n in range(128)],)),
+    "registry find_many": (REGISTRY["find_many"], (SOME,)),
+    "find_one": (REGISTRY["find_one"], (SOME[0],)),
+    "lock_one": (REGISTRY["lock_one"], (SOME[0],)),
+    "page": (REGISTRY["page"], ("88.118.8/", "88.118.80", 100)),
+    "page after": (REGISTRY["page"], ("88.118.8/S10007", "88.118.80", 100)),
+    "change_one": (REGISTRY["change_one"], (SOME[0], b"[]", None, 1, None, 2)),
+    "changed_identifiers": (FEED["changed_identifiers"], ("690:702:690,695",)),
+    "changed_prefixes": (FEED["changed_prefixes"], ("100000000:100000000:",)),
+    "changed_keys": (FEED["changed_keys"], ("100000000:100000000:",)),
+    "recently_changed_identifiers": (FEED["recently_changed_identifiers"], (3600,)),
+    "one_key": (DIRECTORY["one_key"], ("7d0",)),
+    "one_prefix": (DIRECTORY["one_prefix"], ("88.118.1500",)),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_hot_statements_use_an_index(loaded: Any, name: str) -> None:
+    statement, arguments = STATEMENTS[name]
+    plan = await plan_of(loaded, statement, *arguments)
+    scans = [node for node in plan if "Scan" in node["Node Type"]]
+    assert scans and any("Index" in node["Node Type"] for node in scans)
+    assert not [node for node in scans if node["Node Type"] == "Seq Scan"], [node["Node Type"] for node in plan]
+    assert "Sort" not in {node["Node Type"] for node in plan}, "the order of the index is the order of the page"
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans) <= 2 * max(ROWS // 40, 300)
+
+
+async def test_a_page_reads_no_more_rows_than_it_gives(loaded: Any) -> None:
+    plan = await plan_of(loaded, REGISTRY["page"], "88.118.8/", "88.118.80", 3)
+    assert max(node["Actual Rows"] for node in plan) == 3
+
+
+async def test_inserting_reads_nothing_of_the_table_but_its_key(loaded: Any) -> None:
+    keys = [f"88.118.8/new-{n:04d}" for n in range(500)] + SOME
+    keys.sort()
+    columns = (keys, [None] * len(keys), [b"[]"] * len(keys), [None] * len(keys))
+    plan = await plan_of(loaded, REGISTRY["insert_new"], *columns)
+    assert {node["Node Type"] for node in plan} == {"ModifyTable", "Function Scan"}
+    assert (plan[0]["Tuples Inserted"], plan[0]["Conflicting Tuples"]) == (500, 128)
+    assert plan[0]["Conflict Arbiter Indexes"] == ["identifier_pkey"]
+
+
+async def test_counting_a_registration_touches_the_writers_own_row(loaded: Any) -> None:
+    for _ in range(2):
+        await loaded.execute(REGISTRY["count_registrations"], ["88.118.8", "88.118.9"], [3, 4], 5)
+    rows = await loaded.fetch("SELECT prefix, slot, registered FROM registration_count ORDER BY prefix")
+    assert [tuple(row) for row in rows] == [("88.118.8", 5, 6), ("88.118.9", 5, 8)]
