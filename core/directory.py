@@ -20,6 +20,7 @@ from core.identifier import Identifier
 from core.record import Record
 from core.sqlfiles import load_sql
 from core.template import Template, template_from_row
+from core.visibility import ANYBODY, Grant, Viewer
 
 _SQL = load_sql("core", "directory.sql")
 _KEYS_HELD = 10_000
@@ -36,6 +37,7 @@ class Directory:
         self._templates: dict[int, Template] = {}
         self._templates_by_key: dict[str, Template] = {}
         self._keys: OrderedDict[str, tuple[Credential | None, float]] = OrderedDict()
+        self._grants: OrderedDict[int, tuple[tuple[Grant, ...], float]] = OrderedDict()
 
     async def load(self) -> None:
         """Read all prefixes and templates. Call after the feed has taken its first snapshot, so that nothing is missed."""
@@ -95,6 +97,26 @@ class Directory:
             template = template_from_row(row)
             self._templates[template.id] = self._templates_by_key[template.key] = template
 
+    async def viewer(self, principal: Principal | None) -> Viewer:
+        """What somebody who reads may see. Raises `StoreUnavailable`."""
+        if principal is None:
+            return ANYBODY
+        if principal.role is Role.OPERATOR:
+            return Viewer(sees_all=True)
+        now = time.monotonic()
+        held = self._grants.get(principal.key)
+        if held is None or held[1] <= now:
+            with store_errors():
+                rows = await self._pool.fetch(_SQL["grants_of"], principal.key, principal.enterprise_id)
+            held = self._grants[principal.key] = (tuple(map(_grant_from_row, rows)), now + _KEY_SECONDS)
+            while len(self._grants) > _KEYS_HELD:
+                self._grants.popitem(last=False)
+        owns = principal.enterprise_id if principal.role is Role.ENTERPRISE else None
+        return Viewer(held[0], owns)
+
+    def forget_grants(self) -> None:
+        self._grants.clear()
+
     def forget_keys(self, key_ids: Iterable[str]) -> None:
         for key_id in key_ids:
             self._keys.pop(key_id, None)
@@ -123,6 +145,11 @@ def _credential_from_row(row: Any) -> Credential:
         row["expires_at"],
         row["revoked_at"],
     )
+
+
+def _grant_from_row(row: Any) -> Grant:
+    types = frozenset(row["types"]) if row["types"] is not None else None
+    return Grant(row["id"], row["scope"], row["object"], row["template_id"], types, row["until"])
 
 
 async def read_node_id(pool: asyncpg.Pool[Any]) -> str:

@@ -17,6 +17,7 @@ Problem                              status  slug
 │   ├── IdentifierUnknown            404     identifier-unknown
 │   ├── EnterpriseUnknown            404     enterprise-unknown
 │   ├── KeyUnknown                   404     key-unknown
+│   ├── GrantUnknown                 404     grant-unknown
 │   └── PageUnknown                  404     page-unknown
 ├── MethodNotAllowed                 405     method-not-allowed
 ├── Conflict                         409
@@ -233,6 +234,14 @@ class KeyUnknown(NotFound):
     title_zh = "密钥不存在"
     remedy_en = "Use the key_id that POST /api/v1/keys returned; it is the second part of the key itself."
     remedy_zh = "请使用 POST /api/v1/keys 返回的 key_id，即密钥的第二段。"
+
+
+class GrantUnknown(NotFound):
+    slug = "grant-unknown"
+    title_en = "No such grant"
+    title_zh = "授权不存在"
+    remedy_en = "List the grants of your prefix with GET /api/v1/grants?prefix=…"
+    remedy_zh = "可用 GET /api/v1/grants?prefix=… 列出您前缀下的授权。"
 
 
 class PageUnknown(NotFound):

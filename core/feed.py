@@ -111,6 +111,8 @@ class ChangeFeed:
         self._directory.apply_prefixes(await connection.fetch(_SQL["changed_prefixes"], since))
         self._directory.apply_templates(await connection.fetch(_SQL["changed_templates"], since))
         self._directory.forget_keys(row["key_id"] for row in await connection.fetch(_SQL["changed_keys"], since))
+        if await connection.fetchval(_SQL["grants_changed"], since):
+            self._directory.forget_grants()
 
     async def _correct_cache(self) -> None:
         """Bring Redis up to this worker's position; until that is done nothing is read from it."""

@@ -26,47 +26,114 @@ class SettingsInvalid(Exception):
     """One sentence a line: which variable, what is wrong with it."""
 
 
+def _setting(default: Any, en: str, zh: str, **rules: Any) -> Any:
+    """A field with its meaning in both languages, and its bounds."""
+    return Field(default, description=en, json_schema_extra={"zh": zh}, **rules)
+
+
 class Settings(BaseSettings):
     """Units stand in the names. Frozen: a changed setting takes a restart."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
-    node_prefix: str = Field("88.118", description="Prefix of this secondary node; enterprises get prefixes below it")
-    node_name: str = Field("Biaojie secondary node", description="Name of the node on its pages", max_length=200)
-    http_host: str = Field("*", description="Address to listen on; `*`: all of the machine's, IPv6 and IPv4")
-    http_port: int = Field(8080, ge=1, le=65535, description="Port of REST, Handle JSON and pages")
-    base_url: str = Field("", description="Address under which users reach the node; empty: http://localhost:<port>")
-    workers: int = Field(0, ge=0, le=256, description="Worker processes that share the port; 0: one per core")
-    data_dir: Path = Field(Path(".data"), description="Where the embedded servers and the demo keep their files")
-    database_url: SecretStr = Field(
-        SecretStr(""), description="PostgreSQL ≥ 14, e.g. postgresql://user:password@host/name; empty: start one"
+    node_prefix: str = _setting(
+        "88.118",
+        "Prefix of this secondary node; enterprises get prefixes below it",
+        "本二级节点的前缀，企业前缀在其下分配",
     )
-    redis_url: SecretStr = Field(SecretStr(""), description="Redis ≥ 6.2, e.g. redis://host:6379/0; empty: start one")
-    embedded: Literal["auto", "machine", "wheels"] = Field(
-        "auto", description="Programs for servers started here: of the machine first, only those, or only the wheels'"
+    node_name: str = _setting(
+        "Biaojie secondary node", "Name of the node on its pages", "页面上显示的节点名称", max_length=200
     )
-    embedded_account: str = Field(
-        "", description="As root, the unprivileged account that runs the embedded servers; empty: postgres, else nobody"
+    http_host: str = _setting(
+        "*",
+        "Address to listen on; `*`: all of the machine's, IPv6 and IPv4",
+        "监听地址；`*` 表示本机全部地址，含 IPv6 与 IPv4",
     )
-    memory_cache_bytes: int = Field(
-        64 * 1024 * 1024, ge=0, description="Records kept ready in the memory of each worker"
+    http_port: int = _setting(
+        8080, "Port of REST, Handle JSON and pages", "REST、Handle JSON 与页面的端口", ge=1, le=65535
     )
-    shared_cache_ttl_seconds: int = Field(3600, ge=1, le=86_400, description="How long Redis keeps a record")
-    negative_ttl_milliseconds: int = Field(
-        500, ge=0, le=2_000, description="How long a worker remembers that an identifier does not exist"
+    base_url: str = _setting(
+        "",
+        "Address under which users reach the node; empty: http://localhost:<port>",
+        "用户访问节点的地址；留空为 http://localhost:<端口>",
     )
-    feed_interval_milliseconds: int = Field(
-        250, ge=10, le=5_000, description="How often a worker reads the change feed"
+    workers: int = _setting(
+        0,
+        "Worker processes that share the port; 0: one per core",
+        "共用端口的工作进程数；0 表示每核一个",
+        ge=0,
+        le=256,
     )
-    stale_limit_seconds: int = Field(
-        3600, ge=0, le=86_400, description="How long cached records are still given when PostgreSQL cannot be reached"
+    data_dir: Path = _setting(
+        Path(".data"),
+        "Where the embedded servers and the demo keep their files",
+        "自带数据库、Redis 及演示数据的存放目录",
     )
-    group_commit_rows: int = Field(512, ge=1, le=10_000, description="Single registrations merged into one commit")
-    database_connections: int = Field(8, ge=4, le=200, description="Connections of each worker to PostgreSQL")
-    database_timeout_seconds: float = Field(5.0, gt=0, le=600, description="Deadline of one statement")
-    redis_timeout_seconds: float = Field(0.25, gt=0, le=60, description="Deadline of one Redis command")
-    body_limit_bytes: int = Field(32 * 1024 * 1024, ge=1024, le=1024**3, description="Largest request body accepted")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged")
+    database_url: SecretStr = _setting(
+        SecretStr(""),
+        "PostgreSQL ≥ 14, e.g. postgresql://user:password@host/name; empty: start one",
+        "PostgreSQL（14 及以上）地址，如 postgresql://用户:密码@主机/库名；留空则自行启动",
+    )
+    redis_url: SecretStr = _setting(
+        SecretStr(""),
+        "Redis ≥ 6.2, e.g. redis://host:6379/0; empty: start one",
+        "Redis（6.2 及以上）地址，如 redis://主机:6379/0；留空则自行启动",
+    )
+    embedded: Literal["auto", "machine", "wheels"] = _setting(
+        "auto",
+        "Programs for servers started here: `auto`: those of the machine first, `machine`: only those, "
+        "`wheels`: only those that `make` installed",
+        "自行启动时使用的程序：`auto` 优先用本机已装的，`machine` 只用本机的，`wheels` 只用 `make` 安装的",
+    )
+    embedded_account: str = _setting(
+        "",
+        "As root, the unprivileged account that runs the embedded servers; empty: postgres, else nobody",
+        "以 root 运行时，自带数据库与 Redis 所用的普通账户；留空为 postgres，其次 nobody",
+    )
+    memory_cache_bytes: int = _setting(
+        64 * 1024 * 1024,
+        "Records kept ready in the memory of each worker, in bytes",
+        "每个工作进程在内存中缓存记录的字节数",
+        ge=0,
+    )
+    shared_cache_ttl_seconds: int = _setting(
+        3600, "How long Redis keeps a record", "Redis 保留一条记录的时间（秒）", ge=1, le=86_400
+    )
+    negative_ttl_milliseconds: int = _setting(
+        500,
+        "How long a worker remembers that an identifier does not exist",
+        "工作进程记住“标识不存在”的时间（毫秒）",
+        ge=0,
+        le=2_000,
+    )
+    feed_interval_milliseconds: int = _setting(
+        250, "How often a worker reads the change feed", "工作进程读取变更流的间隔（毫秒）", ge=10, le=5_000
+    )
+    stale_limit_seconds: int = _setting(
+        3600,
+        "How long cached records are still given when PostgreSQL cannot be reached",
+        "数据库无法访问时，缓存中的记录最多还可应答多久（秒）",
+        ge=0,
+        le=86_400,
+    )
+    group_commit_rows: int = _setting(
+        512, "Single registrations merged into one commit, at most", "一次提交最多合并的单个注册数", ge=1, le=10_000
+    )
+    database_connections: int = _setting(
+        8, "Connections of each worker to PostgreSQL", "每个工作进程的数据库连接数", ge=4, le=200
+    )
+    database_timeout_seconds: float = _setting(
+        5.0, "Deadline of one statement", "单条数据库语句的时限（秒）", gt=0, le=600
+    )
+    redis_timeout_seconds: float = _setting(
+        0.25, "Deadline of one Redis command", "单条 Redis 命令的时限（秒）", gt=0, le=60
+    )
+    body_limit_bytes: int = _setting(
+        32 * 1024 * 1024, "Largest request body accepted", "请求体的最大字节数", ge=1024, le=1024**3
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "Least severity logged", "记录日志的最低级别"
+    )
 
     @field_validator("node_prefix")
     @classmethod

@@ -31,13 +31,20 @@ DEFAULT_TTL_SECONDS = 86_400
 ADMIN_READ, ADMIN_WRITE, PUBLIC_READ, PUBLIC_WRITE = 8, 4, 2, 1
 DEFAULT_PERMISSIONS = ADMIN_READ | ADMIN_WRITE | PUBLIC_READ
 SECRET_PERMISSIONS = ADMIN_READ | ADMIN_WRITE
+PARTNER_READ = 16  # ours alone, see core/visibility.py
+_HANDLE_BITS = 15
+VISIBILITIES = {
+    "public": DEFAULT_PERMISSIONS,
+    "partners": SECRET_PERMISSIONS | PARTNER_READ,
+    "private": SECRET_PERMISSIONS,
+}
 SECRET_TYPES = frozenset(("HS_SECKEY",))
 
 STRING_FORMATS = frozenset(("string", "base64", "hex"))
 OBJECT_FORMATS = frozenset(("admin", "site", "key"))
 LIST_FORMATS = frozenset(("vlist",))
 FORMATS = STRING_FORMATS | OBJECT_FORMATS | LIST_FORMATS
-_MEMBERS = frozenset(("index", "type", "data", "ttl", "permissions", "timestamp"))
+_MEMBERS = frozenset(("index", "type", "data", "ttl", "permissions", "visibility", "timestamp"))
 
 
 @dataclass(slots=True)  # not frozen: making frozen ones takes three times as long, and each registration makes several
@@ -55,6 +62,14 @@ class HandleValue:
     @property
     def public(self) -> bool:
         return bool(self.permissions & PUBLIC_READ)
+
+    @property
+    def for_partners(self) -> bool:
+        return bool(self.permissions & PARTNER_READ)
+
+    @property
+    def visibility(self) -> str:
+        return "public" if self.public else "partners" if self.for_partners else "private"
 
     def packed(self) -> list[Any]:
         if (
@@ -113,7 +128,7 @@ def render(value: HandleValue, default_timestamp: int) -> dict[str, Any]:
         "timestamp": iso_time(value.timestamp or default_timestamp),
     }
     if value.permissions != DEFAULT_PERMISSIONS:
-        shown["permissions"] = f"{value.permissions:04b}"
+        shown["permissions"] = f"{value.permissions & _HANDLE_BITS:04b}"
     return shown
 
 
@@ -202,6 +217,7 @@ def _parse_value(item: Any, path: str, problems: list[FieldProblem]) -> HandleVa
     format_, data = _parse_data(item.get("data"), f"{path}.data", problems)
     ttl = _parse_ttl(item.get("ttl"), f"{path}.ttl", problems)
     permissions = _parse_permissions(item.get("permissions"), kind, f"{path}.permissions", problems)
+    permissions = _parse_visibility(item, kind, permissions, f"{path}.visibility", problems)
     if len(problems) > before:
         return None
     return HandleValue(index, kind, data, format_, ttl, permissions)
@@ -349,6 +365,34 @@ def _parse_permissions(raw: Any, kind: str, path: str, problems: list[FieldProbl
     if kind in SECRET_TYPES and permissions & (PUBLIC_READ | PUBLIC_WRITE):
         problems.append(FieldProblem(path, "secret-public", f"{kind} must never be public", f"{kind} 不得公开"))
     return permissions
+
+
+def _parse_visibility(
+    item: dict[str, Any], kind: str, permissions: int, path: str, problems: list[FieldProblem]
+) -> int:
+    """The permissions by `visibility`, which may stand beside `permissions` when both say the same of public reading."""
+    named = item.get("visibility")
+    if named is None:
+        return permissions
+    wanted = VISIBILITIES.get(named) if isinstance(named, str) else None
+    if wanted is None:
+        known = ", ".join(VISIBILITIES)
+        problems.append(FieldProblem(path, "visibility-unknown", f"must be one of {known}", f"必须是以下之一：{known}"))
+        return permissions
+    if kind in SECRET_TYPES and wanted != SECRET_PERMISSIONS:
+        problems.append(FieldProblem(path, "secret-public", f"{kind} must be private", f"{kind} 必须为 private"))
+    if item.get("permissions") is None:
+        return wanted
+    if (permissions ^ wanted) & PUBLIC_READ:
+        problems.append(
+            FieldProblem(
+                path,
+                "visibility-differs",
+                "contradicts permissions; send one of them",
+                "与 permissions 矛盾；请只发送其一",
+            )
+        )
+    return permissions | (wanted & PARTNER_READ)
 
 
 def _side(value: HandleValue | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 import registry.doors
+import registry.grant_doors
 import registry.onboarding_doors
 import resolver.doors
 from core.announce import Announcer
@@ -43,6 +44,7 @@ def make_app(settings: Settings, worker: int) -> web.Application:
     _add_pages(app)
     registry.doors.add_routes(app)
     registry.onboarding_doors.add_routes(app)
+    registry.grant_doors.add_routes(app)
     resolver.doors.add_routes(app)  # last: it takes every address that is left as an identifier
     return app
 

@@ -124,9 +124,7 @@ async def _record_answer(registry: Registry, record: Record, status: int) -> web
     headers = {"ETag": record.etag, "Cache-Control": "private, no-cache"}
     if status == 201:
         headers["Location"] = _PATH + encode_path(record.identifier)
-    return json_answer(
-        owner_view(record, await registry.directory.template_of(record)), status=status, headers=headers
-    )
+    return json_answer(owner_view(record, await registry.directory.template_of(record)), status=status, headers=headers)
 
 
 def _verdict(item: Any, result: Registered | Problem) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.record import Record
 from core.template import Template
-from core.values import render
+from core.values import HandleValue, render
 
 STATUS_WORDS = {1: "active", 2: "withdrawn"}
 
@@ -21,8 +21,14 @@ def owner_view(record: Record, template: Template | None) -> dict[str, Any]:
         "template": template.identifier if template else None,
         "created_at": record.created_at.isoformat(timespec="milliseconds"),
         "changed_at": record.changed_at.isoformat(timespec="milliseconds"),
-        "values": [render(value, created) for value in record.values],
+        "values": [_owned(value, created) for value in record.values],
     }
     if record.withdrawn:
         shown["withdrawn"] = {"reason": record.reason, "successor": record.successor}
     return shown
+
+
+def _owned(value: HandleValue, created: int) -> dict[str, Any]:
+    """The Handle form and, where it is not the usual one, the visibility."""
+    shown = render(value, created)
+    return shown if value.public else shown | {"visibility": value.visibility}

@@ -24,7 +24,9 @@ from core.negotiation import etag_matches, wants
 from core.page import html_response
 from core.problems import brief
 from core.record import Record
-from core.web import REST_OF_PATH, identifier_in_path, json_answer, json_bytes, preferred_language, read_json
+from core.values import HandleValue
+from core.visibility import ANYBODY, Viewer, visible
+from core.web import REST_OF_PATH, identifier_in_path, json_answer, json_bytes, now, preferred_language, read_json
 from resolver.answers import (
     chosen,
     handle_answer,
@@ -39,6 +41,8 @@ from resolver.pages import record_page, withdrawn_page
 
 MAX_BATCH = 1_000
 _OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
+
+_PRIVATE = {"Cache-Control": "private, no-store", "Vary": "Authorization, Accept, Accept-Language"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,18 @@ class Resolver:
             responseCode=NotResponsible.handle_code,
         )
 
+    async def viewer(self, request: web.Request) -> Viewer:
+        """Who is reading. Without a key anybody; a wrong key is refused, not taken for none."""
+        sent = request.headers.get("Authorization")
+        if sent is None:
+            return ANYBODY
+        return await self.directory.viewer(await self.directory.principal(sent, now()))
+
+    def values(self, record: Record, viewer: Viewer) -> list[HandleValue]:
+        """What this viewer may see of the record."""
+        prefix = self.directory.prefix(record.key.partition("/")[0])
+        return visible(record, viewer, prefix.enterprise_id if prefix else None, now())
+
     async def entry(self, identifier: Identifier) -> Entry:
         """The record, withdrawn or not. Raises `IdentifierUnknown`, `NotResponsible`, `StoreUnavailable`."""
         found = await self.lookup.find(self.key(identifier))
@@ -88,11 +104,12 @@ def add_routes(app: web.Application) -> None:
 
 
 async def handle_json(request: web.Request) -> web.Response:
-    """`GET /api/handles/{identifier}?type=&index=`: the Handle.Net JSON form, for anybody."""
+    """`GET /api/handles/{identifier}?type=&index=`: the Handle.Net JSON form; a key shows what its holder may see."""
     resolver = request.app[RESOLVER]
+    viewer = await resolver.viewer(request)
     entry = await resolver.entry(_identifier(request, "/api/handles/"))
     types, indexes = request.query.getall("type", []), _indexes(request)
-    return _record_json(request, resolver, entry, types, indexes)
+    return _record_json(request, resolver, viewer, entry, types, indexes)
 
 
 async def negotiated(request: web.Request) -> web.Response:
@@ -100,6 +117,7 @@ async def negotiated(request: web.Request) -> web.Response:
     resolver = request.app[RESOLVER]
     identifier = _identifier(request, "/")
     kind = wants(request.headers.get("Accept", ""))
+    viewer = await resolver.viewer(request)
     entry = await resolver.entry(identifier)
     record = entry.record
     if kind != "json" and not record.withdrawn and "noredirect" not in request.query:
@@ -108,12 +126,13 @@ async def negotiated(request: web.Request) -> web.Response:
             return web.Response(status=302, headers={"Location": target, **_headers(resolver, record)})
     if kind == "html":
         return _page(request, resolver, record)
-    return _record_json(request, resolver, entry, [], set())
+    return _record_json(request, resolver, viewer, entry, [], set())
 
 
 async def resolve_many(request: web.Request) -> web.Response:
     """`POST /api/v1/resolve` with `{"identifiers": […]}`: one answer each, in order."""
     resolver = request.app[RESOLVER]
+    viewer = await resolver.viewer(request)
     asked = _asked(await read_json(request))
     answers: list[dict[str, Any]] = [{} for _ in asked]
     keys: dict[int, str] = {}
@@ -124,8 +143,8 @@ async def resolve_many(request: web.Request) -> web.Response:
             answers[position] = _refused(text, problem)
     entries = await resolver.lookup.find_many(list(keys.values()))
     for position, entry in zip(keys, entries, strict=True):
-        answers[position] = _batch_answer(asked[position], entry)
-    return json_answer({"items": answers}, headers=_stale_header(resolver) | _OPEN)
+        answers[position] = _batch_answer(resolver, viewer, asked[position], entry)
+    return json_answer({"items": answers}, headers=_stale_header(resolver) | _openness(viewer))
 
 
 def _identifier(request: web.Request, before: str) -> Identifier:
@@ -137,7 +156,7 @@ def _identifier(request: web.Request, before: str) -> Identifier:
 
 
 def _record_json(
-    request: web.Request, resolver: Resolver, entry: Entry, types: list[str], indexes: set[int]
+    request: web.Request, resolver: Resolver, viewer: Viewer, entry: Entry, types: list[str], indexes: set[int]
 ) -> web.Response:
     record = entry.record
     if record.withdrawn:
@@ -147,18 +166,21 @@ def _record_json(
             headers=_headers(resolver, record),
             **withdrawn_answer(record),
         )
-    headers = _headers(resolver, record)
+    headers = _headers(resolver, record, viewer)
     if etag_matches(request.headers.get("If-None-Match", ""), record.etag, weakly=True):
         return web.Response(status=304, headers=headers)
-    if types or indexes:
-        return json_answer(handle_answer(record, chosen(public_values(record), types, indexes)), headers=headers)
+    if types or indexes or viewer is not ANYBODY:
+        values = chosen(resolver.values(record, viewer), types, indexes)
+        return json_answer(handle_answer(record, values), headers=headers)
     if entry.body is None:
         resolver.lookup.keep_body(entry, handle_body(record))
     assert entry.body is not None
     return json_bytes(entry.body, headers=headers)
 
 
-def _batch_answer(asked: str, entry: Entry | StoreUnavailable | None) -> dict[str, Any]:
+def _batch_answer(
+    resolver: Resolver, viewer: Viewer, asked: str, entry: Entry | StoreUnavailable | None
+) -> dict[str, Any]:
     if entry is None:
         return _refused(asked, IdentifierUnknown())
     if isinstance(entry, StoreUnavailable):
@@ -166,7 +188,7 @@ def _batch_answer(asked: str, entry: Entry | StoreUnavailable | None) -> dict[st
     record = entry.record
     if record.withdrawn:
         return {"identifier": asked, "status": "withdrawn", **withdrawn_answer(record)}
-    return {"identifier": asked, "status": "found", **handle_answer(record, public_values(record))}
+    return {"identifier": asked, "status": "found", **handle_answer(record, resolver.values(record, viewer))}
 
 
 def _refused(asked: str, problem: Problem) -> dict[str, Any]:
@@ -218,8 +240,13 @@ def _indexes(request: web.Request) -> set[int]:
     return {int(text) for text in texts}
 
 
-def _headers(resolver: Resolver, record: Record) -> dict[str, str]:
-    return {"ETag": record.etag, **_OPEN, **_stale_header(resolver)}
+def _headers(resolver: Resolver, record: Record, viewer: Viewer = ANYBODY) -> dict[str, str]:
+    return {"ETag": record.etag, **_openness(viewer), **_stale_header(resolver)}
+
+
+def _openness(viewer: Viewer) -> dict[str, str]:
+    """What one reader was shown, no cache may give to another."""
+    return _OPEN if viewer is ANYBODY else _OPEN | _PRIVATE
 
 
 def _stale_header(resolver: Resolver) -> dict[str, str]:

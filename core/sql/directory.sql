@@ -22,3 +22,9 @@ SELECT id, key, identifier, items::text AS items FROM template WHERE id = $1
 
 -- name: one_key
 SELECT id, key_id, secret_digest, role, enterprise_id, expires_at, revoked_at FROM api_key WHERE key_id = $1
+
+-- name: grants_of
+-- What others let this reader see; bounded by how many grants one reader can be given (10,000 are read, newest first).
+SELECT id, scope, object, template_id, types, until FROM visibility_grant
+WHERE revoked_at IS NULL AND (until IS NULL OR until > now()) AND (to_key = $1 OR to_enterprise = $2)
+ORDER BY id DESC LIMIT 10000

@@ -28,3 +28,10 @@ WHERE changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
 SELECT key_id FROM api_key
 WHERE changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
    OR changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
+
+-- name: grants_changed
+-- Only whether something changed: what each reader was given is then read anew.
+SELECT EXISTS (
+    SELECT 1 FROM visibility_grant
+    WHERE changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
+       OR changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))))

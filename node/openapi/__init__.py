@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from node.openapi.granting import granting
 from node.openapi.onboarding import onboarding
-from node.openapi.parts import Schema
+from node.openapi.parts import Schema, said
 from node.openapi.registering import registering
 from node.openapi.resolving import resolving
 from node.openapi.running import running
@@ -12,7 +13,13 @@ from node.version import VERSION
 
 __all__ = ["specification"]
 
-_SECURITY: Schema = {"key": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer <key>"}}
+_SECURITY: Schema = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        **said("Authorization: Bearer <key>", "请求头 Authorization: Bearer <密钥>"),
+    }
+}
 
 
 def specification() -> Schema:
@@ -22,19 +29,24 @@ def specification() -> Schema:
             "title": "标解 Biaojie",
             "version": VERSION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            "description": (
-                "An open secondary node of the Industrial Internet identifier resolution system. "
-                "开源的工业互联网标识解析二级节点。\n\n"
+            **said(
+                "An open secondary node of the Industrial Internet identifier resolution system.\n\n"
                 "An identifier is <prefix>/<suffix>, at most 255 bytes of UTF-8; in a URL it is percent-encoded. Errors are "
-                "RFC 9457 problem documents with a stable slug and both languages; /errors lists them all."
+                "RFC 9457 problem documents with a stable slug and both languages; /errors lists them all.",
+                "开源的工业互联网标识解析二级节点。\n\n"
+                "标识由前缀和后缀组成，写作 <前缀>/<后缀>，总长不超过 255 字节（UTF-8），写入网址时须做百分号编码。"
+                "出错时返回 RFC 9457 问题文档，含固定的错误代号和中英文说明；全部错误见 /errors。",
             ),
         },
         "tags": [
-            {"name": "Resolving 解析", "description": "For anybody, without a key."},
-            {"name": "Registering 注册", "description": "For the enterprise that holds the prefix."},
-            {"name": "Onboarding 接入", "description": "For the operator of the node."},
-            {"name": "Operation 运维", "description": "Health, metrics, documentation."},
+            {"name": "Resolving 解析", **said("For anybody, without a key.", "对所有人开放，无需密钥。")},
+            {
+                "name": "Registering 注册",
+                **said("For the enterprise that holds the prefix.", "供持有前缀的企业使用。"),
+            },
+            {"name": "Onboarding 接入", **said("For the operator of the node.", "供节点运营方使用。")},
+            {"name": "Operation 运维", **said("Health, metrics, documentation.", "健康检查、监控指标与文档。")},
         ],
-        "paths": resolving() | registering() | onboarding() | running(),
+        "paths": resolving() | registering() | granting() | onboarding() | running(),
         "components": {"securitySchemes": _SECURITY, "schemas": schemas()},
     }

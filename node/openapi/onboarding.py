@@ -13,12 +13,18 @@ from node.openapi.parts import (
     operation,
     or_null,
     problem,
+    said,
 )
 
 
 def onboarding() -> Schema:
-    denied = {"401": problem("No key, or a wrong one"), "403": problem("Not an operator's key")}
-    wrong = denied | {"422": problem("Everything wrong with the body, with field paths")}
+    denied = {
+        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
+        "403": problem("Not an operator's key", "不是运营方密钥"),
+    }
+    wrong = denied | {
+        "422": problem("Everything wrong with the body, with field paths", "请求体中的全部问题，逐项指明字段路径")
+    }
     enterprise = object_({"id": WHOLE, "name": TEXT, "credit_code": or_null(TEXT)}, required=["id", "name"])
     prefix = object_({"prefix": TEXT, "enterprise_id": WHOLE, "suffix_case_sensitive": {"type": "boolean"}})
     key = object_(
@@ -37,9 +43,9 @@ def onboarding() -> Schema:
                 "createEnterprise",
                 "Onboarding 接入",
                 "Take an enterprise aboard. 登记企业。",
-                {"201": json("Created", enterprise), "200": json("There already", enterprise)}
+                {"201": json("Created", "已登记", enterprise), "200": json("There already", "此前已登记", enterprise)}
                 | wrong
-                | {"409": problem("The name or credit code is another's")},
+                | {"409": problem("The name or credit code is another's", "名称或信用代码已被其他企业使用")},
                 body=object_(
                     {
                         "name": {"type": "string", "maxLength": 255},
@@ -56,9 +62,12 @@ def onboarding() -> Schema:
                 "grantPrefix",
                 "Onboarding 接入",
                 "Give an enterprise a prefix: the one asked for, or the next free. 为企业分配前缀。",
-                {"201": json("Given", prefix), "200": json("Given before", prefix)}
+                {"201": json("Given", "已分配", prefix), "200": json("Given before", "此前已分配", prefix)}
                 | wrong
-                | {"404": problem("No such enterprise"), "409": problem("Given to another")},
+                | {
+                    "404": problem("No such enterprise", "企业不存在"),
+                    "409": problem("Given to another", "已分配给其他企业"),
+                },
                 body=object_(
                     {
                         "enterprise_id": WHOLE,
@@ -76,7 +85,7 @@ def onboarding() -> Schema:
                 "issueKey",
                 "Onboarding 接入",
                 "Issue a key; it is shown this once and kept only as a digest. 签发密钥，仅显示一次。",
-                {"201": json("Issued", key)} | wrong | {"404": problem("No such enterprise")},
+                {"201": json("Issued", "已签发", key)} | wrong | {"404": problem("No such enterprise", "企业不存在")},
                 body=object_(
                     {
                         "role": {"enum": list(Role)},
@@ -95,10 +104,18 @@ def onboarding() -> Schema:
                 "revokeKey",
                 "Onboarding 接入",
                 "Revoke a key, everywhere within a second. 吊销密钥，一秒内处处生效。",
-                {"200": json("Revoked", object_({"key_id": TEXT, "revoked_at": TIME}))}
+                {"200": json("Revoked", "已吊销", object_({"key_id": TEXT, "revoked_at": TIME}))}
                 | denied
-                | {"404": problem("No such key")},
-                parameters=[{"name": "key_id", "in": "path", "required": True, "schema": TEXT}],
+                | {"404": problem("No such key", "密钥不存在")},
+                parameters=[
+                    {
+                        "name": "key_id",
+                        "in": "path",
+                        "required": True,
+                        "schema": TEXT,
+                        **said("`key_id` as issued, not the key itself", "签发时返回的 key_id，不是密钥本身"),
+                    }
+                ],
                 key=True,
             )
         },

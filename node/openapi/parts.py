@@ -1,4 +1,7 @@
-"""Pieces that the description is made of: schemas, parameters, answers, operations."""
+"""Pieces that the description is made of: schemas, parameters, answers, operations.
+
+Every text is given in English and in Chinese; `x-zh-description` stands beside `description` (see `node.reference`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,11 @@ ITEM = {"identifier": EXAMPLE, "values": [VALUE]}
 TIME: Schema = {"type": "string", "format": "date-time"}
 TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer"}
+
+
+def said(en: str, zh: str) -> Schema:
+    """A description in both languages."""
+    return {"description": en, "x-zh-description": zh}
 
 
 def operation(
@@ -34,9 +42,11 @@ def operation(
         made["parameters"] = parameters
     if body:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
-        made["responses"]["400"] = problem("The body is not JSON") | made["responses"].get("400", {})
-        made["responses"]["413"] = made["responses"].get("413") or problem("The body is too large")
-    made["responses"]["503"] = made["responses"].get("503") or problem("PostgreSQL cannot be reached: Retry-After")
+        made["responses"]["400"] = problem("The body is not JSON", "请求体不是 JSON") | made["responses"].get("400", {})
+        made["responses"]["413"] = made["responses"].get("413") or problem("The body is too large", "请求体过大")
+    made["responses"]["503"] = made["responses"].get("503") or problem(
+        "PostgreSQL cannot be reached: Retry-After", "数据库无法访问，请按 Retry-After 重试"
+    )
     if key:
         made["security"] = [{"key": []}]
     return made
@@ -63,12 +73,12 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def json(description: str, schema: Schema) -> Schema:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def json(en: str, zh: str, schema: Schema) -> Schema:
+    return said(en, zh) | {"content": {"application/json": {"schema": schema}}}
 
 
-def problem(description: str) -> Schema:
-    return {"description": description, "content": {"application/problem+json": {"schema": ref("Problem")}}}
+def problem(en: str, zh: str) -> Schema:
+    return said(en, zh) | {"content": {"application/problem+json": {"schema": ref("Problem")}}}
 
 
 def path() -> Schema:
@@ -77,10 +87,10 @@ def path() -> Schema:
         "in": "path",
         "required": True,
         "schema": TEXT,
-        "description": "Percent-encoded; `/` may stay as it is",
+        **said("Percent-encoded; `/` may stay as it is", "须做百分号编码，其中的“/”可保持原样"),
         "example": EXAMPLE,
     }
 
 
-def query(name: str, schema: Schema, description: str, *, required: bool = False) -> Schema:
-    return {"name": name, "in": "query", "required": required, "schema": schema, "description": description}
+def query(name: str, schema: Schema, en: str, zh: str, *, required: bool = False) -> Schema:
+    return {"name": name, "in": "query", "required": required, "schema": schema, **said(en, zh)}

@@ -10,11 +10,12 @@ from node.openapi.parts import (
     operation,
     problem,
     query,
+    said,
 )
 
 
 def _page(name: str, summary: str) -> Schema:
-    return {"get": operation(name, "Operation 运维", summary, {"200": {"description": "A page"}})}
+    return {"get": operation(name, "Operation 运维", summary, {"200": said("A page", "页面")})}
 
 
 def _json_page(name: str, summary: str, answers: Schema) -> Schema:
@@ -23,30 +24,37 @@ def _json_page(name: str, summary: str, answers: Schema) -> Schema:
 
 def running() -> Schema:
     ready = object_({"ready": {"type": "boolean"}, "checks": {"type": "object"}})
-    slug = [{"name": "slug", "in": "path", "required": True, "schema": TEXT}]
+    slug = [{"name": "slug", "in": "path", "required": True, "schema": TEXT, **said("Slug of an error", "错误代号")}]
     error = _page("error", "What an error means and what to do. 错误说明与处理办法。")
     error["get"]["parameters"] = slug
-    error["get"]["responses"]["404"] = problem("No such slug")
-    lookup = operation("lookup", "Operation 运维", "The search form of the pages. 页面查询表单。", {"303": {"description": "To the identifier"}, "400": {"description": "Malformed"}})  # fmt: skip
-    lookup["parameters"] = [query("identifier", TEXT, "What was typed")]
+    error["get"]["responses"]["404"] = problem("No such slug", "没有这个错误代号")
+    lookup = operation(
+        "lookup",
+        "Operation 运维",
+        "The search form of the pages. 页面查询表单。",
+        {"303": said("To the identifier", "转到该标识"), "400": said("Malformed", "标识格式不正确")},
+    )
+    lookup["parameters"] = [query("identifier", TEXT, "What was typed", "输入的内容")]
     return {
         "/healthz": _json_page(
             "healthz",
             "The process answers. 进程存活。",
-            {"200": json("Alive", object_({"status": TEXT, "version": TEXT}))},
+            {"200": json("Alive", "存活", object_({"status": TEXT, "version": TEXT}))},
         ),
         "/readyz": _json_page(
             "readyz",
             "Ready, by dependency. 就绪状态。",
-            {"200": json("Ready", ready), "503": json("PostgreSQL cannot be reached", ready)},
+            {"200": json("Ready", "就绪", ready), "503": json("PostgreSQL cannot be reached", "数据库无法访问", ready)},
         ),
         "/metrics": _json_page(
             "metrics",
             "Prometheus text. 监控指标。",
-            {"200": {"description": "Metrics", "content": {"text/plain": {"schema": TEXT}}}},
+            {"200": said("Metrics", "监控指标") | {"content": {"text/plain": {"schema": TEXT}}}},
         ),
         "/api/v1/openapi.json": _json_page(
-            "openapi", "This description. 本接口描述。", {"200": json("OpenAPI 3.1", {"type": "object"})}
+            "openapi",
+            "This description. 本接口描述。",
+            {"200": json("OpenAPI 3.1", "OpenAPI 3.1 文档", {"type": "object"})},
         ),
         "/": _page("landing", "Where people start. 首页。"),
         "/lookup": {"get": lookup},

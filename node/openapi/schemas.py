@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.errors import all_problems
-from core.values import FORMATS, MAX_TTL_SECONDS, MAX_VALUES
+from core.values import FORMATS, MAX_TTL_SECONDS, MAX_VALUES, VISIBILITIES
 from node.openapi.parts import (
     ITEM,
     TEXT,
@@ -15,6 +15,7 @@ from node.openapi.parts import (
     object_,
     or_null,
     ref,
+    said,
 )
 
 
@@ -31,20 +32,24 @@ def schemas() -> Schema:
                 "type": "string",
                 "pattern": "^[01]{4}$",
                 "default": "1110",
-                "description": "admin read, admin write, public read, public write",
+                **said("admin read, admin write, public read, public write", "依次为管理读、管理写、公开读、公开写"),
             },
-            "timestamp": TIME | {"description": "Last change; set by the node"},
+            "visibility": {
+                "enum": list(VISIBILITIES),
+                **said("Who sees it beside the owner; else by permissions", "所有者之外的可见范围；缺省按 permissions"),
+            },
+            "timestamp": TIME | said("Last change; set by the node", "最近修改时间，由节点填写"),
         },
         required=["index", "type", "data"],
         example=VALUE,
     )
     values = list_(ref("Value"), MAX_VALUES)
-    template = or_null(TEXT | {"description": "Identifier of a published template"})
+    template = or_null(TEXT | said("Identifier of a published template", "已发布模板的标识"))
     withdrawn = object_({"reason": or_null(TEXT), "successor": or_null(TEXT), "at": TIME})
     both = object_({"title": TEXT, "detail": TEXT, "remedy": TEXT})
     field = object_({"path": TEXT, "slug": TEXT, "en": TEXT, "zh": TEXT}, required=["path", "slug", "en", "zh"])
     reason = object_({"slug": TEXT, "en": TEXT, "zh": TEXT, "errors": list_(ref("FieldProblem"))}, required=["slug"])
-    handle = {"responseCode": WHOLE, "handle": TEXT, "values": values}
+    handle = {"responseCode": WHOLE, "handle": TEXT, "values": list_(ref("Value"))}  # none where nothing fits
     return {
         "Value": value,
         "Registration": object_(
@@ -72,7 +77,7 @@ def schemas() -> Schema:
         ),
         "Template": object_(
             {
-                "identifier": TEXT | {"description": "<prefix>/META_…"},
+                "identifier": TEXT | said("<prefix>/META_…", "<前缀>/META_…"),
                 "items": list_(
                     object_(
                         {

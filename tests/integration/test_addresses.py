@@ -32,7 +32,9 @@ async def test_every_name_works_in_every_url(node: Node) -> None:
         gone = await node.owner.post(f"/api/v1/identifiers/{at(identifier)}/withdraw", {"reason": "r"})
         assert (gone.status, gone.json["identifier"]) == (200, identifier)
         assert (await node.anybody.get(f"/api/handles/{at(identifier)}")).status == 410, suffix
-    many = await node.anybody.post("/api/v1/resolve", {"identifiers": [f"{node.prefix}/{suffix}" for suffix in SUFFIXES]})
+    many = await node.anybody.post(
+        "/api/v1/resolve", {"identifiers": [f"{node.prefix}/{suffix}" for suffix in SUFFIXES]}
+    )
     assert {answer["status"] for answer in many.json["items"]} == {"withdrawn"}
 
 
@@ -128,14 +130,14 @@ async def test_templates_of_a_case_sensitive_prefix_are_found(node: Node) -> Non
         ("PROPFIND", "/docs", "GET, HEAD"),
     ],
 )
-async def test_the_wrong_method_is_405_and_says_which_are_right(
-    node: Node, method: str, path: str, allow: str
-) -> None:
+async def test_the_wrong_method_is_405_and_says_which_are_right(node: Node, method: str, path: str, allow: str) -> None:
     answer = await node.operator.call(method, path)
     assert (answer.status, answer.json["slug"], answer.headers["Allow"]) == (405, "method-not-allowed", allow)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v2/identifiers", "/api/x", "/api/v1/keys/a/b", "/api/v1/resolve/"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nothing", "/api/v2/identifiers", "/api/x", "/api/v1/keys/a/b", "/api/v1/resolve/"]
+)
 async def test_an_unknown_address_of_the_api_is_404(node: Node, path: str) -> None:
     answer = await node.operator.get(path)
     assert (answer.status, answer.json["slug"]) == (404, "page-unknown")

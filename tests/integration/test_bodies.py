@@ -11,7 +11,6 @@ import pytest
 
 from tests.conftest import Servers
 from tests.harness import Api, Node, at, item, settings_for, take_aboard, text_value, worker_here
-from tests.harness import settings_for as settings_of
 
 
 async def test_all_problems_of_a_body_come_together_with_their_paths(node: Node) -> None:

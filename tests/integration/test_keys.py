@@ -37,12 +37,14 @@ async def test_a_key_expires(node: Node) -> None:
     async def refused() -> bool:
         return (await api.get(f"/api/v1/identifiers?prefix={node.prefix}")).status == 401
 
-    assert 0.1 < await until(refused, 2)
+    assert await until(refused, 2) > 0.1
     answer = await api.get(f"/api/v1/identifiers?prefix={node.prefix}")
     assert answer.json["slug"] == "credential-wrong" and "expired" in answer.json["detail"]
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Basic eDp5", "bj_0_0", "Bearer bj_0123456789abcdef_" + "A" * 43])
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer x", "Basic eDp5", "bj_0_0", "Bearer bj_0123456789abcdef_" + "A" * 43]
+)
 async def test_a_header_without_a_key_of_ours_is_401(node: Node, header: str) -> None:
     path = f"/api/v1/identifiers?prefix={node.prefix}"
     answer = await node.anybody.get(path, headers={"Authorization": header})
@@ -82,7 +84,9 @@ async def test_a_revoked_key_is_refused_by_every_worker_within_a_second(
         assert (await node.owner.get(path)).status == 200, "the other keys still work"
 
 
-@pytest.mark.parametrize("key_id", ["0123456789abcdef", "x", "%00", "%FF", "0123456789ABCDEF", "%F0%9F%94%A7", "a" * 3000])
+@pytest.mark.parametrize(
+    "key_id", ["0123456789abcdef", "x", "%00", "%FF", "0123456789ABCDEF", "%F0%9F%94%A7", "a" * 3000]
+)
 async def test_revoking_what_is_no_key_is_404(node: Node, key_id: str) -> None:
     answer = await node.operator.call("DELETE", f"/api/v1/keys/{key_id}")
     assert (answer.status, answer.json["slug"]) == (404, "key-unknown")
@@ -97,7 +101,10 @@ async def test_revoking_what_is_no_key_is_404(node: Node, key_id: str) -> None:
         ({"role": "enterprise"}, ["enterprise_id"]),
         ({"role": "operator", "enterprise_id": 1}, ["enterprise_id"]),
         ({"role": "partner", "label": "a\nb", "expires_in_seconds": 0}, ["label", "expires_in_seconds"]),
-        ({"role": "partner", "enterprise_id": 2**31, "expires_in_seconds": 2**40}, ["enterprise_id", "expires_in_seconds"]),
+        (
+            {"role": "partner", "enterprise_id": 2**31, "expires_in_seconds": 2**40},
+            ["enterprise_id", "expires_in_seconds"],
+        ),
         ({"role": "partner", "expires_in_seconds": True, "colour": 1}, ["colour"]),
     ],
 )
@@ -114,8 +121,12 @@ async def test_no_key_or_secret_is_left_in_the_database_the_log_or_the_metrics(
     caplog.set_level(logging.DEBUG)
     api, key_id = await issued(node)
     await api.post("/api/v1/identifiers", item(f"{node.prefix}/x"))
-    await api.post("/api/v1/identifiers", {"identifier": f"{node.prefix}/k", "values": [text_value(1, "HS_SECKEY", "sesame")]})
-    await api.post("/api/v1/identifiers", {"identifier": f"{node.prefix}/k", "values": [text_value(1, "HS_SECKEY", "other")]})
+    await api.post(
+        "/api/v1/identifiers", {"identifier": f"{node.prefix}/k", "values": [text_value(1, "HS_SECKEY", "sesame")]}
+    )
+    await api.post(
+        "/api/v1/identifiers", {"identifier": f"{node.prefix}/k", "values": [text_value(1, "HS_SECKEY", "other")]}
+    )
     await node.anybody.with_key((api.key or "")[:-1] + "!").get(f"/api/v1/identifiers?prefix={node.prefix}")
     await node.operator.call("DELETE", f"/api/v1/keys/{key_id}")
     await api.get(f"/api/v1/identifiers?prefix={node.prefix}")

@@ -31,12 +31,13 @@ async def walked(node: Node, prefix: str, limit: int) -> list[str]:
     raise AssertionError("the list does not end")
 
 
-
 @pytest.mark.parametrize("limit", [1, 7, 100, 1000])
 async def test_a_walk_visits_each_identifier_once_in_order_of_key(node: Node, limit: int) -> None:
     drawn: list[list[str]] = []
 
-    @settings(database=None, deadline=None, max_examples=1, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(
+        database=None, deadline=None, max_examples=1, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    )
     @given(st.lists(suffixes, min_size=100, max_size=100))
     def draw(names: list[str]) -> None:
         drawn.append(names)

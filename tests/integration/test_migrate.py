@@ -74,7 +74,8 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(empty: str, monke
     await migrate(empty)
     number = len(all_migrations()) + 1
     broken = Migration(number, "broken", "CREATE TABLE half (n int); SELECT 1/0")
-    monkeypatch.setattr(core.migrate, "all_migrations", lambda known=all_migrations(): [*known, broken])
+    with_broken = [*all_migrations(), broken]
+    monkeypatch.setattr(core.migrate, "all_migrations", lambda: with_broken)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(empty)
     connection = await asyncpg.connect(empty)

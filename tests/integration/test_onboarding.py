@@ -52,12 +52,17 @@ async def test_a_prefix_has_one_owner_whatever_its_case(node: Node) -> None:
     assert (first.status, first.json["prefix"]) == (201, "88.118.Abc")
     again = await node.operator.post("/api/v1/prefixes", {"enterprise_id": 1, "prefix": "88.118.ABC"})
     assert (again.status, again.json["prefix"]) == (200, "88.118.Abc"), "shown as first given"
-    for body in ({"enterprise_id": 2, "prefix": "88.118.abc"}, {"enterprise_id": 1, "prefix": "88.118.abc", "suffix_case_sensitive": True}):
+    for body in (
+        {"enterprise_id": 2, "prefix": "88.118.abc"},
+        {"enterprise_id": 1, "prefix": "88.118.abc", "suffix_case_sensitive": True},
+    ):
         taken = await node.operator.post("/api/v1/prefixes", body)
         assert (taken.status, taken.json["slug"], taken.json["enterprise_id"]) == (409, "prefix-taken", 1)
     unknown = await node.operator.post("/api/v1/prefixes", {"enterprise_id": 99})
     assert (unknown.status, unknown.json["slug"]) == (404, "enterprise-unknown")
-    wrong = await node.operator.post("/api/v1/prefixes", {"enterprise_id": 0, "prefix": "a..b", "suffix_case_sensitive": 1})
+    wrong = await node.operator.post(
+        "/api/v1/prefixes", {"enterprise_id": 0, "prefix": "a..b", "suffix_case_sensitive": 1}
+    )
     assert [one["path"] for one in wrong.json["errors"]] == ["enterprise_id", "suffix_case_sensitive", "prefix"]
 
 
@@ -143,5 +148,7 @@ async def test_a_worker_that_has_not_heard_of_a_template_does_not_lose_it(
         await node.owner.post("/api/v1/templates", {"identifier": name, "items": ITEMS})
         made = {"identifier": f"{node.prefix}/1", "values": [text_value(2001, "MODEL", "x")], "template": name}
         await node.owner.post("/api/v1/identifiers", made)
-        revised = await elsewhere.put(f"/api/v1/identifiers/{node.prefix}/1", {"values": [text_value(2001, "MODEL", "y")]})
+        revised = await elsewhere.put(
+            f"/api/v1/identifiers/{node.prefix}/1", {"values": [text_value(2001, "MODEL", "y")]}
+        )
         assert (revised.status, revised.json["template"]) == (200, name)

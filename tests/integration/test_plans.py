@@ -12,7 +12,11 @@ import pytest
 from core.sqlfiles import load_sql
 
 ROWS = 20_000
-FEED, REGISTRY, LOOKUP = load_sql("core", "feed.sql"), load_sql("registry", "identifiers.sql"), load_sql("resolver", "lookup.sql")
+FEED, REGISTRY, LOOKUP = (
+    load_sql("core", "feed.sql"),
+    load_sql("registry", "identifiers.sql"),
+    load_sql("resolver", "lookup.sql"),
+)
 DIRECTORY = load_sql("core", "directory.sql")
 
 
@@ -23,8 +27,12 @@ async def loaded(database: str) -> AsyncIterator[Any]:
     await connection.execute(
         f"""
         INSERT INTO enterprise (name) SELECT 'E' || n FROM generate_series(1, 2000) n;
-        INSERT INTO prefix (prefix, shown, enterprise_id) SELECT '88.118.' || n, '88.118.' || n, n FROM generate_series(1, 2000) n;
-        INSERT INTO api_key (key_id, secret_digest, role) SELECT to_hex(n), '\\x00', 'partner' FROM generate_series(1, 2000) n;
+        ALTER TABLE prefix DISABLE TRIGGER prefix_stamp;  -- as if each had been given in a transaction of its own
+        ALTER TABLE api_key DISABLE TRIGGER api_key_stamp;
+        INSERT INTO prefix (prefix, shown, enterprise_id, changed_xid)
+            SELECT '88.118.' || n, '88.118.' || n, n, n::text::xid8 FROM generate_series(1, 2000) n;
+        INSERT INTO api_key (key_id, secret_digest, role, changed_xid)
+            SELECT to_hex(n), '\\x00', 'partner', n::text::xid8 FROM generate_series(1, 2000) n;
         INSERT INTO identifier (key, value)
             SELECT '88.118.' || (n % 2000 + 1) || '/S' || n, '[[2001,"MODEL","BAV99"]]' FROM generate_series(1, {ROWS}) n;
         INSERT INTO identifier_change (xid, version, actor, kind, key, old_status, old_value, at)

@@ -1,0 +1,215 @@
+"""The OpenAPI document is valid, describes exactly what is served, and real answers are as it says."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from aiohttp import web
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from node.compose import make_app
+from node.openapi import specification
+from tests.harness import Answer, Node, at, item, settings_for, text_value
+
+DOCUMENT = specification()
+METHODS = ("get", "put", "post", "delete", "patch")
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+    if method in METHODS
+}
+
+
+def _app() -> web.Application:
+    return make_app(settings_for("postgresql://nobody@nowhere/x", "redis://nowhere"), 0)
+
+
+def whole(schema: dict[str, Any]) -> Draft202012Validator:
+    """A validator of a schema of the document; references lead into the document."""
+    joined = {**schema, "components": DOCUMENT["components"]}
+    return Draft202012Validator(joined, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def problems(schema: dict[str, Any], instance: Any) -> list[str]:
+    return [f"{error.json_path}: {error.message}" for error in whole(schema).iter_errors(instance)]
+
+
+def strictly(schema: Any) -> Any:
+    """The same schema with every object closed: an answer must not have members that nobody described."""
+    if isinstance(schema, list):
+        return [strictly(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: strictly(part) for name, part in schema.items()}
+    if "properties" in closed and schema.get("type") == "object":
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def test_the_document_is_valid_openapi_31() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+
+
+def test_what_is_served_is_described_and_the_reverse() -> None:
+    served = {
+        (route.method.lower(), route.resource.canonical)
+        for route in _app().router.routes()
+        if route.resource is not None and route.method.lower() in METHODS
+    }
+    assert served == {(method, path) for method, path, _ in OPERATIONS.values()}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_is_described_whole(name: str) -> None:
+    _, path, operation = OPERATIONS[name]
+    assert operation["summary"] and re.search("[\u4e00-\u9fff]", operation["summary"]), "both languages"
+    named = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "path"}
+    assert named == set(re.findall(r"\{(\w+)\}", path))
+    assert all(answer["description"] for answer in operation["responses"].values())
+    if "security" in operation:
+        assert {"401", "403"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, operation) in OPERATIONS.items() if "requestBody" in operation])
+def test_every_request_has_examples_that_its_schema_accepts(name: str) -> None:
+    schema = OPERATIONS[name][2]["requestBody"]["content"]["application/json"]["schema"]
+    target = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    assert target["examples"]
+    for example in target["examples"]:
+        assert problems(strictly(schema), example) == []
+
+
+def test_schemas_refuse_what_they_should() -> None:
+    """Else the walk below would prove nothing."""
+    registration = {"$ref": "#/components/schemas/Registration"}
+    assert problems(registration, {"identifier": "88/x"})
+    assert problems(registration, {"identifier": "88/x", "values": [{"index": 0, "type": "A", "data": {"value": ""}}]})
+    assert problems({"$ref": "#/components/schemas/Problem"}, {"slug": "no-such-slug"})
+
+
+class Walk:
+    """Calls operations of a node by their names, and checks each answer against its description."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.seen: set[tuple[str, int]] = set()
+
+    async def __call__(self, name: str, status: int, body: Any = None, *, role: str = "owner", **more: Any) -> Answer:
+        method, path, operation = OPERATIONS[name]
+        for parameter in re.findall(r"\{(\w+)\}", path):
+            path = path.replace(f"{{{parameter}}}", at(more.pop(parameter)))
+        query, accept = more.pop("query", ""), more.pop("accept", "application/json")
+        headers = {"Accept": accept, **more.pop("headers", {})}
+        api = getattr(self.node, role)
+        answer: Answer = await api.call(method.upper(), path + query, body, headers=headers, **more)
+        assert answer.status == status, (name, answer.status, answer.body)
+        self.seen.add((name, status))
+        described = operation["responses"].get(str(status))
+        assert described, f"{name} answers {status}, which is not described"
+        content = described.get("content")
+        if content is None:
+            assert answer.json is None
+            return answer
+        kind = answer.headers["Content-Type"].partition(";")[0]
+        assert kind in content, f"{name} {status} is {kind}"
+        if answer.json is not None:
+            assert problems(content[kind]["schema"], answer.json) == [], name
+        for header in described.get("headers", {}):
+            assert header in answer.headers
+        return answer
+
+
+async def test_real_answers_are_as_described(node: Node) -> None:
+    walk, prefix = Walk(node), node.prefix
+    one = f"{prefix}/One"
+    await walk("register", 201, item(one))
+    await walk("register", 200, item(one))
+    await walk("register", 409, item(one, "other"))
+    await walk("register", 422, {"identifier": 5, "values": [{}]})
+    await walk("register", 400, raw=b"{")
+    await walk("register", 401, item(one), role="anybody")
+    await walk("register", 403, item(one), role="stranger")
+    await walk("registerBatch", 200, {"items": [item(one), item(f"{prefix}/Two"), item(one, "x"), item("bad"), 5]})
+    await walk("registerBatch", 422, {"items": []})
+    await walk("registerBatch", 413, {"items": [0] * 10_001})
+    await walk("read", 200, identifier=one)
+    await walk("read", 304, identifier=one, headers={"If-None-Match": '"1"'})
+    await walk("read", 404, identifier=f"{prefix}/None")
+    await walk("read", 403, identifier=one, role="partner")
+    await walk("read", 400, identifier="no-slash")
+    await walk("list", 200, query=f"?prefix={prefix}")
+    await walk("list", 200, query=f"?prefix={prefix}&limit=1")
+    await walk("list", 400, query="?limit=0")
+    await walk(
+        "revise",
+        200,
+        {"values": [text_value(1, "DESC", "new"), text_value(2, "K", "s", permissions="1100")]},
+        identifier=one,
+    )
+    await walk("revise", 412, {"values": [text_value(1, "DESC", "x")]}, identifier=one, headers={"If-Match": '"1"'})
+    await walk("revise", 404, {"values": [text_value(1, "DESC", "x")]}, identifier=f"{prefix}/None")
+    await walk("revise", 422, {"values": []}, identifier=one)
+    await walk("resolve", 200, identifier=one, role="anybody")
+    await walk("resolve", 200, identifier=one, role="anybody", query="?type=NONE")
+    await walk("resolve", 304, identifier=one, role="anybody", headers={"If-None-Match": '"2"'})
+    await walk("resolve", 404, identifier=f"{prefix}/None", role="anybody")
+    await walk("resolve", 400, identifier="10.1/x", role="anybody")
+    await walk("open", 200, identifier=one, role="anybody")
+    await walk("open", 404, identifier=f"{prefix}/None", role="anybody")
+    await walk("open", 400, identifier="none", role="anybody")
+    await walk(
+        "register", 201, {"identifier": f"{prefix}/Link", "values": [text_value(1, "URL", "https://example.org")]}
+    )
+    await walk("open", 302, identifier=f"{prefix}/Link", role="anybody", accept="*/*")
+    grant = await walk("grantSight", 201, {"identifier": one, "to": {"enterprise_id": 1}, "types": ["K"]})
+    await walk("grantSight", 404, {"identifier": f"{prefix}/None", "to": {"enterprise_id": 1}})
+    await walk("grantSight", 422, {})
+    await walk("listGrants", 200, query=f"?prefix={prefix}")
+    await walk("listGrants", 400)
+    await walk("revokeGrant", 200, id=str(grant.json["id"]))
+    await walk("revokeGrant", 404, id="999999")
+    await walk("withdraw", 200, {"reason": "r", "successor": f"{prefix}/Two"}, identifier=one)
+    await walk("withdraw", 409, {"reason": "other"}, identifier=one)
+    await walk("withdraw", 422, {}, identifier=f"{prefix}/Two")
+    await walk("withdraw", 404, {"reason": "r"}, identifier=f"{prefix}/None")
+    await walk("read", 200, identifier=one)
+    await walk("register", 409, item(one))
+    await walk("resolve", 410, identifier=one, role="anybody")
+    await walk("open", 410, identifier=one, role="anybody")
+    mixture = [one, f"{prefix}/Two", f"{prefix}/None", "bad", "10.1/x"]
+    await walk("resolveMany", 200, {"identifiers": mixture}, role="anybody")
+    await walk("resolveMany", 422, {"identifiers": []}, role="anybody")
+    items = [{"index": 2001, "type": "MODEL", "name_zh": "型号", "name_en": "Model", "required": True}]
+    await walk("publishTemplate", 201, {"identifier": f"{prefix}/META_x", "items": items})
+    await walk("publishTemplate", 200, {"identifier": f"{prefix}/META_x", "items": items})
+    await walk("publishTemplate", 409, {"identifier": f"{prefix}/META_x", "items": [items[0] | {"type": "M"}]})
+    await walk("publishTemplate", 422, {"identifier": "x", "items": []})
+    await walk("createEnterprise", 201, {"name": "丙"}, role="operator")
+    await walk("createEnterprise", 200, {"name": "丙"}, role="operator")
+    await walk("createEnterprise", 409, {"name": "丙", "credit_code": "914403001922038216"}, role="operator")
+    await walk("createEnterprise", 403, {"name": "丙"})
+    await walk("grantPrefix", 201, {"enterprise_id": 1, "prefix": "88.118.77"}, role="operator")
+    await walk("grantPrefix", 200, {"enterprise_id": 1, "prefix": "88.118.77"}, role="operator")
+    await walk("grantPrefix", 409, {"enterprise_id": 2, "prefix": "88.118.77"}, role="operator")
+    await walk("grantPrefix", 404, {"enterprise_id": 99}, role="operator")
+    issued = await walk("issueKey", 201, {"role": "partner", "expires_in_seconds": 60}, role="operator")
+    await walk("issueKey", 404, {"role": "enterprise", "enterprise_id": 99}, role="operator")
+    await walk("issueKey", 422, {"role": "king"}, role="operator")
+    await walk("revokeKey", 200, key_id=issued.json["key_id"], role="operator")
+    await walk("revokeKey", 404, key_id="none", role="operator")
+    for name in ("healthz", "readyz", "metrics", "openapi", "landing", "docs", "errors"):
+        await walk(name, 200, role="anybody")
+    await walk("error", 200, slug="identifier-unknown", role="anybody")
+    await walk("error", 404, slug="none", role="anybody")
+    await walk("lookup", 303, query=f"?identifier={at(one)}", role="anybody")
+    await walk("lookup", 400, query="?identifier=x", role="anybody", accept="text/html")
+    assert {name for name, _ in walk.seen} == set(OPERATIONS), "every operation was called"
+
+
+async def test_the_served_document_is_the_described_one(node: Node) -> None:
+    assert (await node.anybody.get("/api/v1/openapi.json")).json == DOCUMENT
