@@ -23,6 +23,7 @@ Problem                              status  slug
 ├── Conflict                         409
 │   ├── IdentifierConflict           409     identifier-conflict
 │   ├── IdentifierWithdrawn          409     identifier-withdrawn
+│   ├── GraceOver                    409     grace-over
 │   ├── PrefixTaken                  409     prefix-taken
 │   ├── EnterpriseTaken              409     enterprise-taken
 │   └── TemplateTaken                409     template-taken
@@ -282,6 +283,14 @@ class IdentifierWithdrawn(Conflict):
     title_zh = "标识已注销"
     remedy_en = "A withdrawn identifier is not used again; register a new one and name it as successor."
     remedy_zh = "已注销的标识不再使用；请注册新标识，并将其指定为接替标识。"
+
+
+class GraceOver(Conflict):
+    slug = "grace-over"
+    title_en = "Too late to restore it"
+    title_zh = "已过恢复期限"
+    remedy_en = "Register a new identifier, and name it to whoever asks for the old one."
+    remedy_zh = "请注册新标识，并告知使用旧标识的各方。"
 
 
 class PrefixTaken(Conflict):

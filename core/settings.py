@@ -116,6 +116,9 @@ class Settings(BaseSettings):
         ge=0,
         le=86_400,
     )
+    restore_grace_days: int = _setting(
+        30, "How long a withdrawn identifier can be restored", "注销后多少天内可以恢复", ge=0, le=3_650
+    )
     group_commit_rows: int = _setting(
         512, "Single registrations merged into one commit, at most", "一次提交最多合并的单个注册数", ge=1, le=10_000
     )

@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
 import registry.doors
 import registry.grant_doors
+import registry.life_doors
 import registry.onboarding_doors
 import resolver.doors
 from core.announce import Announcer
@@ -45,6 +47,7 @@ def make_app(settings: Settings, worker: int) -> web.Application:
     registry.doors.add_routes(app)
     registry.onboarding_doors.add_routes(app)
     registry.grant_doors.add_routes(app)
+    registry.life_doors.add_routes(app)
     resolver.doors.add_routes(app)  # last: it takes every address that is left as an identifier
     return app
 
@@ -102,7 +105,14 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         stale_limit_seconds=settings.stale_limit_seconds,
     )
     committer = Committer(pool, announcer.committed, worker=worker, most_rows=settings.group_commit_rows)
-    app[registry.doors.REGISTRY] = Registry(pool, directory, committer, announcer.committed, settings.node_prefix)
+    app[registry.doors.REGISTRY] = Registry(
+        pool,
+        directory,
+        committer,
+        announcer.committed,
+        settings.node_prefix,
+        timedelta(days=settings.restore_grace_days),
+    )
     app[resolver.doors.RESOLVER] = resolver.doors.Resolver(lookup, directory, settings.node_prefix, settings.node_name)
     app[health.VITALS] = vitals = health.Vitals(feed, cache, memory)
     tasks = [feed.follow(), announcer.run(), cache.listen(apply), _measure(vitals)]

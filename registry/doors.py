@@ -27,23 +27,20 @@ from registry.store import Origin
 from registry.verbs.read import DEFAULT_PAGE, MAX_PAGE, read_one, read_page
 from registry.verbs.register import Registered, register, register_batch
 from registry.verbs.revise import revise
-from registry.verbs.withdraw import withdraw
 from registry.views import owner_view
 
 REGISTRY: web.AppKey[Registry] = web.AppKey("registry", Registry)
 MAX_BATCH = 10_000
 MAX_PAGE_BYTES = 8 * 1024 * 1024
-_PATH = "/api/v1/identifiers/"
-_WITHDRAW = "/withdraw"
+IDENTIFIERS_PATH = "/api/v1/identifiers/"
 
 
 def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/v1/identifiers", post_identifier)
     app.router.add_post("/api/v1/identifiers:batch", post_batch)
     app.router.add_get("/api/v1/identifiers", list_identifiers)
-    app.router.add_get(f"{_PATH}{{identifier:{REST_OF_PATH}}}", get_identifier)
-    app.router.add_put(f"{_PATH}{{identifier:{REST_OF_PATH}}}", put_identifier)
-    app.router.add_post(f"{_PATH}{{identifier:{REST_OF_PATH}}}{_WITHDRAW}", post_withdrawal)
+    app.router.add_get(f"{IDENTIFIERS_PATH}{{identifier:{REST_OF_PATH}}}", get_identifier)
+    app.router.add_put(f"{IDENTIFIERS_PATH}{{identifier:{REST_OF_PATH}}}", put_identifier)
 
 
 async def caller(request: web.Request) -> tuple[Registry, Principal, Origin]:
@@ -56,7 +53,7 @@ async def caller(request: web.Request) -> tuple[Registry, Principal, Origin]:
 async def post_identifier(request: web.Request) -> web.Response:
     registry, principal, origin = await caller(request)
     done = await register(registry, principal, origin, await read_json(request))
-    return await _record_answer(registry, done.record, 201 if done.created else 200)
+    return await record_answer(registry, done.record, 201 if done.created else 200)
 
 
 async def post_batch(request: web.Request) -> web.Response:
@@ -98,32 +95,24 @@ async def list_identifiers(request: web.Request) -> web.Response:
 
 async def get_identifier(request: web.Request) -> web.Response:
     registry, principal, _ = await caller(request)
-    record = await read_one(registry, principal, identifier_in_path(request, _PATH))
+    record = await read_one(registry, principal, identifier_in_path(request, IDENTIFIERS_PATH))
     if etag_matches(request.headers.get("If-None-Match", ""), record.etag, weakly=True):
         return web.Response(status=304, headers={"ETag": record.etag})
-    return await _record_answer(registry, record, 200)
+    return await record_answer(registry, record, 200)
 
 
 async def put_identifier(request: web.Request) -> web.Response:
     registry, principal, origin = await caller(request)
-    identifier = identifier_in_path(request, _PATH)
+    identifier = identifier_in_path(request, IDENTIFIERS_PATH)
     body = await read_json(request)
     record = await revise(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
-    return await _record_answer(registry, record, 200)
+    return await record_answer(registry, record, 200)
 
 
-async def post_withdrawal(request: web.Request) -> web.Response:
-    registry, principal, origin = await caller(request)
-    identifier = identifier_in_path(request, _PATH, _WITHDRAW)
-    body = await read_json(request)
-    record = await withdraw(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
-    return await _record_answer(registry, record, 200)
-
-
-async def _record_answer(registry: Registry, record: Record, status: int) -> web.Response:
+async def record_answer(registry: Registry, record: Record, status: int) -> web.Response:
     headers = {"ETag": record.etag, "Cache-Control": "private, no-cache"}
     if status == 201:
-        headers["Location"] = _PATH + encode_path(record.identifier)
+        headers["Location"] = IDENTIFIERS_PATH + encode_path(record.identifier)
     return json_answer(owner_view(record, await registry.directory.template_of(record)), status=status, headers=headers)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import FieldProblem, IdentifierMalformed
@@ -12,6 +12,7 @@ from core.values import HandleValue, check_size, pack, parse_values
 REGISTER_MEMBERS = frozenset(("identifier", "values", "template"))
 # What a record that was read carries beside these: accepted when it is sent back, and not believed.
 READ_ONLY_MEMBERS = frozenset(("version", "status", "created_at", "changed_at", "withdrawn"))
+_MERGE_MEMBERS = frozenset(("values", "remove", "template"))
 MAX_REASON = 500
 
 
@@ -33,6 +34,26 @@ class Revision:
     packed: bytes
     template: Identifier | None
     names_template: bool
+
+    def result(self, old: list[HandleValue]) -> list[HandleValue]:
+        """The values after this change."""
+        return self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Values to set by their index, and indexes to take away; what is not named stays."""
+
+    values: list[HandleValue]
+    remove: frozenset[int]
+    template: Identifier | None
+    names_template: bool
+
+    def result(self, old: list[HandleValue]) -> list[HandleValue]:
+        """The values after this change: unnamed ones as they were, without their times."""
+        kept = {value.index: replace(value, timestamp=None) for value in old if value.index not in self.remove}
+        kept |= {value.index: value for value in self.values}
+        return [kept[index] for index in sorted(kept)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,27 @@ def parse_revision(
     packed = pack(values)
     check_size(packed, "values", problems)
     return Revision(values, packed, template, "template" in body) if not problems else None
+
+
+def parse_merge(body: Any, problems: list[FieldProblem]) -> Merge | None:
+    """The body of `PATCH`: `values` to set, `remove` (indexes), `template`; at least one of them."""
+    if not isinstance(body, dict) or not body.keys() & _MERGE_MEMBERS:
+        names = ", ".join(sorted(_MERGE_MEMBERS))
+        problems.append(FieldProblem("", "nothing-to-change", f"must have one of {names}", f"必须包含 {names} 之一"))
+        return None
+    for name in body.keys() - _MERGE_MEMBERS:
+        problems.append(_unknown(name, "", sorted(_MERGE_MEMBERS)))
+    values = parse_values(body["values"], "values", problems) if "values" in body else []
+    remove = body.get("remove", [])
+    if not isinstance(remove, list) or not all(isinstance(i, int) and not isinstance(i, bool) for i in remove):
+        problems.append(FieldProblem("remove", "list-invalid", "must be a list of indexes", "必须是索引的数组"))
+        remove = []
+    for both in sorted({value.index for value in values} & set(remove)):
+        problems.append(
+            FieldProblem("remove", "index-twice", f"index {both} is also in values", f"索引 {both} 也出现在 values 中")
+        )
+    template = _template(body.get("template"), "template", problems)
+    return Merge(values, frozenset(remove), template, "template" in body) if not problems else None
 
 
 def parse_withdrawal(

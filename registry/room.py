@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -22,3 +23,4 @@ class Registry:
     committer: Committer
     on_committed: Callable[[Sequence[Record]], None]
     node_prefix: str
+    restore_grace: timedelta

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from node.openapi.granting import granting
+from node.openapi.living import living
 from node.openapi.onboarding import onboarding
 from node.openapi.parts import Schema, said
 from node.openapi.registering import registering
@@ -39,7 +40,13 @@ def specification() -> Schema:
             ),
         },
         "tags": [
-            {"name": "Resolving 解析", **said("For anybody, without a key.", "对所有人开放，无需密钥。")},
+            {
+                "name": "Resolving 解析",
+                **said(
+                    "For anybody, without a key; with one, also what is granted to its holder.",
+                    "对所有人开放，无需密钥；带上密钥时还可看到获得授权的值。",
+                ),
+            },
             {
                 "name": "Registering 注册",
                 **said("For the enterprise that holds the prefix.", "供持有前缀的企业使用。"),
@@ -47,6 +54,15 @@ def specification() -> Schema:
             {"name": "Onboarding 接入", **said("For the operator of the node.", "供节点运营方使用。")},
             {"name": "Operation 运维", **said("Health, metrics, documentation.", "健康检查、监控指标与文档。")},
         ],
-        "paths": resolving() | registering() | granting() | onboarding() | running(),
+        "paths": _paths(),
         "components": {"securitySchemes": _SECURITY, "schemas": schemas()},
     }
+
+
+def _paths() -> Schema:
+    """One address may have operations in several parts."""
+    paths: Schema = {}
+    for part in (resolving, registering, living, granting, onboarding, running):
+        for address, operations in part().items():
+            paths[address] = paths.get(address, {}) | operations
+    return paths

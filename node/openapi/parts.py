@@ -87,7 +87,7 @@ def path() -> Schema:
         "in": "path",
         "required": True,
         "schema": TEXT,
-        **said("Percent-encoded; `/` may stay as it is", "须做百分号编码，其中的“/”可保持原样"),
+        **said("Percent-encoded; `/` may stay as it is", "须做百分号编码，其中的 `/` 可保持原样"),
         "example": EXAMPLE,
     }
 

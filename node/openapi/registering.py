@@ -73,7 +73,7 @@ def registering() -> Schema:
                         "after",
                         TEXT,
                         "Continue after this identifier: `next` of the page before",
-                        "从该标识之后继续，取上一页的 next",
+                        "从该标识之后继续，取上一页的 `next`",
                     ),
                     query(
                         "limit",
@@ -90,7 +90,7 @@ def registering() -> Schema:
                 "registerBatch",
                 "Registering 注册",
                 f"Register up to {MAX_ITEMS} identifiers: one verdict each; bad items never cost good ones. "
-                "批量注册，逐项给出结果；个别错误不影响其他项。",
+                f"批量注册，一次最多 {MAX_ITEMS} 项，逐项给出结果；个别错误不影响其他项。",
                 {"200": json("Verdicts", "逐项结果", ref("Verdicts"))}
                 | denied
                 | {

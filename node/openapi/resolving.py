@@ -44,13 +44,13 @@ def resolving() -> Schema:
                         "type",
                         {"type": "array", "items": TEXT},
                         "Only values of these types; `T.` takes subtypes too",
-                        "仅返回这些类型的值；写作“T.”时包含其子类型",
+                        "仅返回这些类型的值；写作 `T.` 时包含其子类型",
                     ),
                     query(
                         "index",
                         {"type": "array", "items": WHOLE},
                         "Or with these indexes; with types, a union",
-                        "返回这些索引的值；与 type 同用时取并集",
+                        "返回这些索引的值；与 `type` 同用时取并集",
                     ),
                 ],
             )
@@ -84,7 +84,8 @@ def resolving() -> Schema:
             "post": operation(
                 "resolveMany",
                 "Resolving 解析",
-                f"Resolve up to {MAX_RESOLVE} identifiers: one answer each, in order. 批量解析，按顺序逐一应答。",
+                f"Resolve up to {MAX_RESOLVE} identifiers: one answer each, in order. "
+                f"批量解析，一次最多 {MAX_RESOLVE} 个，按顺序逐一应答。",
                 {
                     "200": json("Answers", "逐项应答", object_({"items": list_(ref("BatchAnswer"))})),
                     "401": found["401"],

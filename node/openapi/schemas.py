@@ -22,12 +22,15 @@ from node.openapi.parts import (
 def schemas() -> Schema:
     value = object_(
         {
-            "index": {"type": "integer", "minimum": 1, "maximum": 2**32 - 1},
-            "type": {"type": "string", "minLength": 1, "maxLength": 255},
+            "index": {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}
+            | said("Number of the value, once in a record", "值的索引，在一条记录内不重复"),
+            "type": {"type": "string", "minLength": 1, "maxLength": 255}
+            | said("What the value is, for instance URL or MODEL", "值的类型，例如 URL、MODEL"),
             "data": object_(
                 {"format": {"enum": sorted(FORMATS), "default": "string"}, "value": {}}, required=["value"]
             ),
-            "ttl": {"type": "integer", "minimum": 0, "maximum": MAX_TTL_SECONDS, "default": 86_400},
+            "ttl": {"type": "integer", "minimum": 0, "maximum": MAX_TTL_SECONDS, "default": 86_400}
+            | said("Seconds for which others may keep it", "他方可缓存的秒数"),
             "permissions": {
                 "type": "string",
                 "pattern": "^[01]{4}$",
@@ -45,15 +48,26 @@ def schemas() -> Schema:
     )
     values = list_(ref("Value"), MAX_VALUES)
     template = or_null(TEXT | said("Identifier of a published template", "已发布模板的标识"))
-    withdrawn = object_({"reason": or_null(TEXT), "successor": or_null(TEXT), "at": TIME})
+    withdrawn = object_(
+        {
+            "reason": or_null(TEXT | said("As the holder gave it", "持有者写明的原因")),
+            "successor": or_null(TEXT | said("Identifier to use instead", "接替标识")),
+            "at": TIME,
+        }
+    )
     both = object_({"title": TEXT, "detail": TEXT, "remedy": TEXT})
     field = object_({"path": TEXT, "slug": TEXT, "en": TEXT, "zh": TEXT}, required=["path", "slug", "en", "zh"])
     reason = object_({"slug": TEXT, "en": TEXT, "zh": TEXT, "errors": list_(ref("FieldProblem"))}, required=["slug"])
-    handle = {"responseCode": WHOLE, "handle": TEXT, "values": list_(ref("Value"))}  # none where nothing fits
+    code = WHOLE | said("As in the Handle protocol: 1 found, 100 none", "Handle 响应码：1 成功，100 不存在")
+    handle = {"responseCode": code, "handle": TEXT, "values": list_(ref("Value"))}  # none where nothing fits
     return {
         "Value": value,
         "Registration": object_(
-            {"identifier": {"type": "string", "maxLength": 255}, "values": values, "template": template},
+            {
+                "identifier": {"type": "string", "maxLength": 255} | said("<prefix>/<suffix>", "<前缀>/<后缀>"),
+                "values": values,
+                "template": template,
+            },
             required=["identifier", "values"],
             example=ITEM,
         ),
@@ -64,9 +78,10 @@ def schemas() -> Schema:
         ),
         "Record": object_(
             {
-                "identifier": TEXT,
-                "version": WHOLE,
-                "status": {"enum": ["active", "withdrawn"]},
+                "identifier": TEXT | said("As first registered", "以首次注册时的写法为准"),
+                "version": WHOLE | said("1 at first, one more with each change", "初始为 1，每次修改加 1"),
+                "status": {"enum": ["active", "withdrawn"]}
+                | said("Withdrawn ones resolve to 410", "已注销的标识解析时返回 410"),
                 "template": template,
                 "created_at": TIME,
                 "changed_at": TIME,
@@ -99,12 +114,17 @@ def schemas() -> Schema:
         ),
         "Verdicts": object_(
             {
-                "counts": {"type": "object", "additionalProperties": WHOLE},
+                "counts": {"type": "object", "additionalProperties": WHOLE}
+                | said("Items by verdict", "各种结果的条数"),
                 "items": list_(
                     object_(
                         {
                             "identifier": or_null(TEXT),
-                            "verdict": {"enum": ["created", "unchanged", "conflict", "invalid"]},
+                            "verdict": {"enum": ["created", "unchanged", "conflict", "invalid"]}
+                            | said(
+                                "New, there already, there with other content, refused",
+                                "依次为：新注册、此前已注册、已存在且内容不同、未受理",
+                            ),
                             "version": WHOLE,
                             "reason": reason,
                         },
@@ -118,7 +138,11 @@ def schemas() -> Schema:
         "BatchAnswer": object_(
             {
                 "identifier": TEXT,
-                "status": {"enum": ["found", "withdrawn", "unknown", "malformed", "not-responsible", "unavailable"]},
+                "status": {"enum": ["found", "withdrawn", "unknown", "malformed", "not-responsible", "unavailable"]}
+                | said(
+                    "Unavailable: could not be read now, try again",
+                    "依次为：已找到、已注销、未注册、格式不正确、不由本节点解析、暂时无法读取",
+                ),
                 **handle,
                 "withdrawn": withdrawn,
                 "problem": reason,
@@ -132,12 +156,14 @@ def schemas() -> Schema:
                 "title": TEXT,
                 "status": WHOLE,
                 "detail": TEXT,
-                "slug": {"enum": sorted(kind.slug for kind in all_problems())},
+                "slug": {"enum": sorted(kind.slug for kind in all_problems())}
+                | said("Never changes", "固定不变的错误代号"),
                 "zh": both,
                 "en": both,
-                "retryable": {"type": "boolean"},
-                "errors": list_(ref("FieldProblem")),
-                "request_id": TEXT,
+                "retryable": {"type": "boolean"}
+                | said("Whether the same request can succeed later", "同样的请求稍后重发是否可能成功"),
+                "errors": list_(ref("FieldProblem")) | said("All of them together", "全部字段问题"),
+                "request_id": TEXT | said("As in X-Request-Id", "与 X-Request-Id 相同"),
             },
             required=["type", "title", "status", "detail", "slug", "zh", "en", "retryable"],
         ),

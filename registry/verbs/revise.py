@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from core.access import Principal, require_writer
+from core.access import Prefix, Principal, require_writer
 from core.database import store_errors
 from core.errors import (
     BodyInvalid,
@@ -19,8 +19,8 @@ from core.negotiation import etag_matches
 from core.record import Record, Status
 from core.telemetry import CHANGED
 from core.template import Template, check_values
-from core.values import keep_timestamps, pack
-from registry.intake import Revision, parse_revision
+from core.values import MAX_VALUES, HandleValue, check_size, keep_timestamps, pack
+from registry.intake import Merge, Revision, parse_merge, parse_revision
 from registry.room import Registry
 from registry.store import AuditLine, Origin, change_record, lock_record, write_audit
 from registry.verbs.register import same_content, template_unknown
@@ -34,30 +34,58 @@ async def revise(
     Errors: `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`, `IdentifierUnknown`, `IdentifierWithdrawn`,
     `VersionMismatch`, `StoreUnavailable`.
     """
-    prefix = require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
+    prefix = await _own_prefix(registry, principal, identifier)
     problems: list[FieldProblem] = []
     wish = parse_revision(body, identifier, prefix.suffix_case_sensitive, problems)
     if wish is None:
         raise BodyInvalid(errors=tuple(problems))
+    return await _change(registry, origin, prefix, identifier, wish, if_match)
+
+
+async def merge(
+    registry: Registry, principal: Principal, origin: Origin, identifier: Identifier, body: Any, if_match: str | None
+) -> Record:
+    """Set some values and take some away, leaving the others as they are. Errors: those of `revise`."""
+    prefix = await _own_prefix(registry, principal, identifier)
+    problems: list[FieldProblem] = []
+    wish = parse_merge(body, problems)
+    if wish is None:
+        raise BodyInvalid(errors=tuple(problems))
+    return await _change(registry, origin, prefix, identifier, wish, if_match)
+
+
+async def _change(
+    registry: Registry,
+    origin: Origin,
+    prefix: Prefix,
+    identifier: Identifier,
+    wish: Revision | Merge,
+    if_match: str | None,
+) -> Record:
     named = await _named_template(registry, wish)
     key = identifier.key(prefix.suffix_case_sensitive)
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
             old = current_version(await lock_record(connection, key), identifier, if_match)
             template = named if wish.names_template else await registry.directory.template_of(old, connection)
-            _check_template(template, wish)
+            values = wish.result(old.values)
+            _check(template, values)
             template_id = template.id if template else None
-            if template_id == old.template_id and same_content(old.packed, wish.packed):
+            if template_id == old.template_id and same_content(old.packed, pack(values)):
                 return old
-            values = keep_timestamps(wish.values, old.values, int(time.time()))
             record = await change_record(
-                connection, old, actor=origin.actor, kind="revise", reason=None, packed=pack(values),
+                connection, old, actor=origin.actor, kind="revise", reason=None,
+                packed=pack(keep_timestamps(values, old.values, int(time.time()))),
                 template_id=template_id, status=Status.ACTIVE, withdrawal=None,
             )  # fmt: skip
             await write_audit(connection, [AuditLine(origin, "revise", record.identifier, 1)])
     CHANGED.labels("revise").inc()
     registry.on_committed([record])
     return record
+
+
+async def _own_prefix(registry: Registry, principal: Principal, identifier: Identifier) -> Prefix:
+    return require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
 
 
 def current_version(old: Record | None, identifier: Identifier, if_match: str | None) -> Record:
@@ -84,7 +112,7 @@ def current_version(old: Record | None, identifier: Identifier, if_match: str | 
     return old
 
 
-async def _named_template(registry: Registry, wish: Revision) -> Template | None:
+async def _named_template(registry: Registry, wish: Revision | Merge) -> Template | None:
     if wish.template is None:
         return None
     template = await registry.directory.fresh_template(wish.template)
@@ -93,9 +121,17 @@ async def _named_template(registry: Registry, wish: Revision) -> Template | None
     return template
 
 
-def _check_template(template: Template | None, wish: Revision) -> None:
+def _check(template: Template | None, values: list[HandleValue]) -> None:
+    """What the whole record would be after the change. Raises `BodyInvalid`."""
     problems: list[FieldProblem] = []
+    if not values:
+        problems.append(FieldProblem("remove", "values-missing", "at least one value must stay", "至少须保留一个值"))
+    if len(values) > MAX_VALUES:
+        problems.append(
+            FieldProblem("values", "values-too-many", f"at most {MAX_VALUES} values", f"最多 {MAX_VALUES} 个值")
+        )
+    check_size(pack(values), "values", problems)
     if template is not None:
-        check_values(template, wish.values, "values", problems)
+        check_values(template, values, "values", problems)
     if problems:
         raise BodyInvalid(errors=tuple(problems))
