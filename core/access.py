@@ -96,7 +96,12 @@ def check_secret(credential: Credential | None, secret: str, now: datetime) -> P
     """The principal behind a credential. Raises `CredentialWrong`; the comparison takes the same time either way."""
     expected = credential.secret_digest if credential else b"\0" * 32
     matches = hmac.compare_digest(expected, _digest(secret))
-    if credential is None or not matches:
+    return principal_of(credential if matches else None, now)
+
+
+def principal_of(credential: Credential | None, now: datetime) -> Principal:
+    """The principal of a credential whose holder has proved it. Raises `CredentialWrong`."""
+    if credential is None:
         raise CredentialWrong(headers=_challenge())
     if credential.revoked_at is not None:
         raise CredentialWrong("The key was revoked", "该密钥已被吊销", headers=_challenge())

@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from core.access import Credential, Prefix, Principal, Role, bearer_key, check_secret
+from core.access import Credential, Prefix, Principal, Role, bearer_key, check_secret, principal_of
 from core.database import store_errors
 from core.identifier import Identifier
 from core.record import Record
@@ -26,6 +26,8 @@ _SQL = load_sql("core", "directory.sql")
 _KEYS_HELD = 10_000
 _KEY_SECONDS = 60.0  # a bound on how long a key is believed without the feed
 _UNKNOWN_KEY_SECONDS = 1.0
+_UNKNOWN_PREFIX_SECONDS = 0.25
+_UNKNOWN_PREFIXES_HELD = 10_000
 
 
 class Directory:
@@ -34,9 +36,11 @@ class Directory:
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
         self._pool = pool
         self._prefixes: dict[str, Prefix] = {}
+        self._unknown_prefixes: dict[str, float] = {}  # so that a batch of one wrong prefix asks for it once
         self._templates: dict[int, Template] = {}
         self._templates_by_key: dict[str, Template] = {}
         self._keys: OrderedDict[str, tuple[Credential | None, float]] = OrderedDict()
+        self._forgotten = 0  # how many keys were ever forgotten
         self._grants: OrderedDict[int, tuple[tuple[Grant, ...], float]] = OrderedDict()
 
     async def load(self) -> None:
@@ -49,11 +53,16 @@ class Directory:
 
     async def fresh_prefix(self, key: str) -> Prefix | None:
         """As `prefix`, but one not known here is asked for: it may have been given a moment ago on another worker."""
-        if (found := self._prefixes.get(key)) is None:
-            with store_errors():
-                self.apply_prefixes(await self._pool.fetch(_SQL["one_prefix"], key))
-            found = self._prefixes.get(key)
-        return found
+        found = self._prefixes.get(key)
+        if found is not None or self._unknown_prefixes.get(key, 0.0) > time.monotonic():
+            return found
+        with store_errors():
+            self.apply_prefixes(await self._pool.fetch(_SQL["one_prefix"], key))
+        if key not in self._prefixes:
+            if len(self._unknown_prefixes) >= _UNKNOWN_PREFIXES_HELD:
+                self._unknown_prefixes.clear()
+            self._unknown_prefixes[key] = time.monotonic() + _UNKNOWN_PREFIX_SECONDS
+        return self._prefixes.get(key)
 
     def template(self, template_id: int | None) -> Template | None:
         return self._templates.get(template_id) if template_id is not None else None
@@ -81,8 +90,13 @@ class Directory:
         key_id, secret = bearer_key(authorization)
         return check_secret(await self._credential(key_id), secret, now)
 
+    async def holder(self, key_id: str, now: datetime) -> Principal:
+        """Who holds the key with this id, for a caller that proved it in another way (a signed token). Errors: as `principal`."""
+        return principal_of(await self._credential(key_id), now)
+
     def apply_prefixes(self, rows: Iterable[Any]) -> None:
         for row in rows:
+            self._unknown_prefixes.pop(row["prefix"], None)
             self._prefixes[row["prefix"]] = Prefix(
                 row["prefix"],
                 row["shown"],
@@ -119,6 +133,7 @@ class Directory:
 
     def forget_keys(self, key_ids: Iterable[str]) -> None:
         for key_id in key_ids:
+            self._forgotten += 1
             self._keys.pop(key_id, None)
 
     async def _credential(self, key_id: str) -> Credential | None:
@@ -126,9 +141,12 @@ class Directory:
         held = self._keys.get(key_id)
         if held is not None and held[1] > now:
             return held[0]
+        forgotten = self._forgotten
         with store_errors():
             row = await self._pool.fetchrow(_SQL["one_key"], key_id)
         credential = _credential_from_row(row) if row else None
+        if forgotten != self._forgotten:  # revoked, perhaps, after it was read: good for this call, not to be kept
+            return credential
         self._keys[key_id] = (credential, now + (_KEY_SECONDS if credential else _UNKNOWN_KEY_SECONDS))
         while len(self._keys) > _KEYS_HELD:
             self._keys.popitem(last=False)

@@ -8,31 +8,41 @@ Problem                              status  slug
 │   └── ParameterInvalid             400     parameter-invalid
 ├── Unauthenticated                  401
 │   ├── CredentialMissing            401     credential-missing
-│   └── CredentialWrong              401     credential-wrong
+│   ├── CredentialWrong              401     credential-wrong
+│   └── LoginWrong                   401     login-wrong
 ├── Forbidden                        403
 │   ├── RoleNotEnough                403     role-not-enough
 │   ├── PrefixNotYours               403     prefix-not-yours
-│   └── PrefixSuspended              403     prefix-suspended
+│   ├── PrefixSuspended              403     prefix-suspended
+│   └── LoginSwitchedOff             403     login-switched-off
 ├── NotFound                         404
 │   ├── IdentifierUnknown            404     identifier-unknown
 │   ├── EnterpriseUnknown            404     enterprise-unknown
 │   ├── KeyUnknown                   404     key-unknown
 │   ├── GrantUnknown                 404     grant-unknown
+│   ├── BulkJobUnknown               404     bulk-job-unknown
+│   ├── TemplateUnknown              404     template-unknown
 │   └── PageUnknown                  404     page-unknown
 ├── MethodNotAllowed                 405     method-not-allowed
 ├── Conflict                         409
 │   ├── IdentifierConflict           409     identifier-conflict
 │   ├── IdentifierWithdrawn          409     identifier-withdrawn
 │   ├── GraceOver                    409     grace-over
+│   ├── MintedOut                    409     minted-out
 │   ├── PrefixTaken                  409     prefix-taken
 │   ├── EnterpriseTaken              409     enterprise-taken
-│   └── TemplateTaken                409     template-taken
+│   ├── TemplateTaken                409     template-taken
+│   ├── AppIdentityTaken             409     app-identity-taken
+│   ├── BulkJobState                 409     bulk-job-state
+│   └── BulkFilesAway                409     bulk-files-away
 ├── IdentifierGone                   410     identifier-gone
 ├── VersionMismatch                  412     version-mismatch
 ├── BodyTooLarge                     413     body-too-large
 ├── BodyInvalid                      422     body-invalid
+├── LoginTooFrequent                 429     login-too-frequent
 ├── InternalError                    500     internal-error
-└── StoreUnavailable                 503     store-unavailable
+├── StoreUnavailable                 503     store-unavailable
+└── DiskFull                         507     disk-full
 
 Each class says once: the stable slug, the HTTP status, the Handle response code (RFC 3652 §2.2.2.2), the SNMS status,
 title and way out in both languages, and whether calling again unchanged can succeed.
@@ -176,6 +186,18 @@ class CredentialWrong(Unauthenticated):
     remedy_zh = "请检查密钥是否完整、是否已吊销或过期；必要时向运营方申请新密钥。"
 
 
+class LoginWrong(Unauthenticated):
+    slug = "login-wrong"
+    handle_code = 403
+    snms_status = -2
+    title_en = "User name or password is wrong"
+    title_zh = "用户名/密码错误！"
+    remedy_en = (
+        "The user name is an application identity such as 88.118.8/App_mes; its enterprise can renew the password."
+    )
+    remedy_zh = "用户名为应用标识身份，例如 88.118.8/App_mes；所属企业可以重置密码。"
+
+
 class Forbidden(Problem):
     slug = "forbidden"
     status = 403
@@ -205,6 +227,14 @@ class PrefixSuspended(Forbidden):
     title_zh = "该前缀已被暂停"
     remedy_en = "Ask the operator why, and to resume it."
     remedy_zh = "请联系运营方了解原因并申请恢复。"
+
+
+class LoginSwitchedOff(Forbidden):
+    slug = "login-switched-off"
+    title_en = "This way of logging in is switched off here"
+    title_zh = "本节点已停用该登录方式"
+    remedy_en = "Log in with POST /identity/token over TLS, or send a key of the enterprise."
+    remedy_zh = "请通过 TLS 调用 POST /identity/token 登录，或直接使用企业密钥。"
 
 
 class NotFound(Problem):
@@ -243,6 +273,22 @@ class GrantUnknown(NotFound):
     title_zh = "授权不存在"
     remedy_en = "List the grants of your prefix with GET /api/v1/grants?prefix=…"
     remedy_zh = "可用 GET /api/v1/grants?prefix=… 列出您前缀下的授权。"
+
+
+class BulkJobUnknown(NotFound):
+    slug = "bulk-job-unknown"
+    title_en = "No such bulk job"
+    title_zh = "批量任务不存在"
+    remedy_en = "GET /api/v1/bulk-jobs?prefix=… lists the jobs of a prefix."
+    remedy_zh = "可用 GET /api/v1/bulk-jobs?prefix=… 列出前缀下的批量任务。"
+
+
+class TemplateUnknown(NotFound):
+    slug = "template-unknown"
+    title_en = "No such template"
+    title_zh = "模板不存在"
+    remedy_en = "A template is an identifier, <prefix>/META_<version>; it may have been retired."
+    remedy_zh = "模板标识为 <前缀>/META_<版本>；该模板也可能已被删除。"
 
 
 class PageUnknown(NotFound):
@@ -293,6 +339,14 @@ class GraceOver(Conflict):
     remedy_zh = "请注册新标识，并告知使用旧标识的各方。"
 
 
+class MintedOut(Conflict):
+    slug = "minted-out"
+    title_en = "Not enough free numbers"
+    title_zh = "可用编号不足"
+    remedy_en = "Those in identifiers are registered. Ask again for the rest, or use another pattern."
+    remedy_zh = "identifiers 中的标识已注册。其余请重试，或换用其他规则。"
+
+
 class PrefixTaken(Conflict):
     slug = "prefix-taken"
     title_en = "The prefix is already given"
@@ -315,6 +369,30 @@ class TemplateTaken(Conflict):
     title_zh = "同名模板已存在，且内容不同"
     remedy_en = "A published template does not change; choose another name, for instance META_component_v2."
     remedy_zh = "已发布的模板不可更改；请使用新名称，例如 META_component_v2。"
+
+
+class AppIdentityTaken(Conflict):
+    slug = "app-identity-taken"
+    title_en = "The application identity exists"
+    title_zh = "应用标识身份已存在"
+    remedy_en = 'Its password is not shown again; send "renew": true to get a new one in place of the old.'
+    remedy_zh = '原密码不再显示；发送 "renew": true 可换发新密码，旧密码随即失效。'
+
+
+class BulkJobState(Conflict):
+    slug = "bulk-job-state"
+    title_en = "The bulk job is not in a state for that"
+    title_zh = "批量任务的当前状态不允许此操作"
+    remedy_en = "See state. Only a planned job can be confirmed; a job that ended stays as it is: send the file again."
+    remedy_zh = "当前状态见 state。只有已生成计划的任务可以确认；已结束的任务不再变化，如有需要请重新提交文件。"
+
+
+class BulkFilesAway(Conflict):
+    slug = "bulk-files-away"
+    title_en = "The verdicts of this job are not here"
+    title_zh = "本机没有该任务的结果文件"
+    remedy_en = "They lie on the machine that received the file, for as long as the setting bulk_keep_days says."
+    remedy_zh = "结果文件保存在接收该文件的机器上，保留天数见设置项 bulk_keep_days。"
 
 
 class IdentifierGone(Problem):
@@ -355,6 +433,17 @@ class BodyInvalid(Problem):
     remedy_zh = "请更正 errors 中列出的全部字段后重新提交。"
 
 
+class LoginTooFrequent(Problem):
+    slug = "login-too-frequent"
+    status = 429
+    handle_code = 2
+    title_en = "Too many failed logins"
+    title_zh = "登录失败次数过多，请稍后再试"
+    remedy_en = "Wait for as long as Retry-After says. A token is good for 24 hours: log in once, not for every call."
+    remedy_zh = "请按 Retry-After 等待后重试。令牌 24 小时内有效，无需每次调用都登录。"
+    retryable = True
+
+
 class InternalError(Problem):
     slug = "internal-error"
     snms_status = -4
@@ -375,6 +464,17 @@ class StoreUnavailable(Problem):
 
     def __init__(self, en: str = "", zh: str = "", **extra: Any) -> None:
         super().__init__(en, zh, headers={"Retry-After": "1"}, **extra)
+
+
+class DiskFull(Problem):
+    slug = "disk-full"
+    status = 507
+    handle_code = 3
+    snms_status = -4
+    title_en = "The node has no room for the file"
+    title_zh = "节点磁盘空间不足"
+    remedy_en = "Tell the operator of the node; once there is room, send the same file again."
+    remedy_zh = "请联系节点运营方清理磁盘，之后重新提交同一文件。"
 
 
 def all_problems() -> Iterator[type[Problem]]:

@@ -96,6 +96,7 @@ def encode_record(record: Record) -> bytes:
 
 
 def decode_record(stored: bytes) -> Record:
+    """Raises ValueError or TypeError for what `encode_record` did not write."""
     key, identifier, packed, version, status, template_id, withdrawal, created, changed = orjson.loads(
         stored[VERSION_DIGITS:]
     )

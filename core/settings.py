@@ -19,7 +19,7 @@ from core.identifier import fold_case, parse_prefix
 ENV_PREFIX = "BIAOJIE_"
 CONFIG_VARIABLE = "BIAOJIE_CONFIG"
 # Names that another part reads before there are settings, or that belong to a child process.
-_OTHER_VARIABLES = frozenset((CONFIG_VARIABLE, "BIAOJIE_METRICS_DIR"))
+_OTHER_VARIABLES = frozenset((CONFIG_VARIABLE, "BIAOJIE_METRICS_DIR", "BIAOJIE_KEY"))
 
 
 class SettingsInvalid(Exception):
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         "以 root 运行时，自带数据库与 Redis 所用的普通账户；留空为 postgres，其次 nobody",
     )
     memory_cache_bytes: int = _setting(
-        64 * 1024 * 1024,
+        256 * 1024 * 1024,
         "Records kept ready in the memory of each worker, in bytes",
         "每个工作进程在内存中缓存记录的字节数",
         ge=0,
@@ -133,6 +133,17 @@ class Settings(BaseSettings):
     )
     body_limit_bytes: int = _setting(
         32 * 1024 * 1024, "Largest request body accepted", "请求体的最大字节数", ge=1024, le=1024**3
+    )
+    bulk_limit_bytes: int = _setting(
+        16 * 1024**3, "Largest file accepted by a bulk job", "批量任务接收文件的最大字节数", ge=1024, le=1024**4
+    )
+    bulk_keep_days: int = _setting(
+        30, "How long the verdicts of an ended bulk job stay", "批量任务结束后结果文件的保留天数", ge=1, le=3650
+    )
+    snms_login_v1: bool = _setting(
+        True,
+        "Whether the SNMS login by hash is served (`POST /identity/token/v1`); its hash can be replayed for a day",
+        "是否提供 SNMS 密文登录（`POST /identity/token/v1`）；其密文当天内可被重放",
     )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "Least severity logged", "记录日志的最低级别"

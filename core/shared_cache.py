@@ -74,6 +74,7 @@ class SharedCache:
         self._prefix = f"biaojie:{node_id}:i:".encode()
         self._position = f"biaojie:{node_id}:feed-position"
         self._channel = f"biaojie:{node_id}:changes"
+        self._ranges_channel = f"biaojie:{node_id}:ranges"
         self._ttl_seconds = ttl_seconds
         self._timeout_seconds = timeout_seconds
         self._shut_until = 0.0
@@ -134,17 +135,31 @@ class SharedCache:
             message = orjson.dumps(changes[start : start + _PER_CALL])
             await self._attempt(self._redis.publish(self._channel, message))
 
-    async def listen(self, on_changes: Callable[[list[tuple[str, int]]], None]) -> None:
+    async def announce_range(self, first: str, last: str) -> None:
+        """Tell every worker that many identifiers between two keys are registered now: none is to be held for unknown."""
+        await self._attempt(self._redis.publish(self._ranges_channel, orjson.dumps([first, last])))
+
+    async def listen(
+        self,
+        on_changes: Callable[[list[tuple[str, int]]], None],
+        on_range: Callable[[str, str], None] = lambda first, last: None,
+    ) -> None:
         """Hand over every announcement, for ever; reconnects by itself. What is missed meanwhile, the feed brings."""
         while True:
             try:
                 async with self._listener.pubsub() as subscription:
-                    await subscription.subscribe(self._channel)
+                    await subscription.subscribe(self._channel, self._ranges_channel)
                     async for message in subscription.listen():
-                        if message["type"] == "message":
+                        if message["type"] != "message":
+                            continue
+                        if message["channel"] == self._ranges_channel.encode():
+                            on_range(*orjson.loads(message["data"]))
+                        else:
                             on_changes([(key, version) for key, version in orjson.loads(message["data"])])
             except REDIS_FAILURES as lost:
                 log.debug("announcements interrupted: %s", lost)
+            except (ValueError, TypeError) as foreign:  # not one of ours; the feed brings what it may have been
+                log.warning("an announcement cannot be read: %s", foreign)
             await asyncio.sleep(_SHUT_SECONDS)
 
     async def read_position(self, run: str) -> str | None:

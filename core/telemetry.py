@@ -143,11 +143,12 @@ def _everyones() -> list[tuple[Published, bool]]:
         for path in Path(directory).glob("*.json"):
             pid = int(path.stem)
             if pid != os.getpid():
-                found.append((orjson.loads(path.read_bytes()), _alive(pid)))
+                found.append((orjson.loads(path.read_bytes()), is_alive(pid)))
     return found
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number, ours or not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

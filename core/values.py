@@ -90,7 +90,13 @@ class HandleValue:
 
 def pack(values: list[HandleValue]) -> bytes:
     """Values in order of index, as they are stored. Equal values give equal bytes."""
-    return orjson.dumps([value.packed() for value in values], option=orjson.OPT_SORT_KEYS)
+    return shrunk(orjson.dumps([value.packed() for value in values], option=orjson.OPT_SORT_KEYS))
+
+
+def shrunk(written: bytes) -> bytes:
+    """The same bytes in as much memory as they need. What orjson 3.13 writes keeps its whole buffer, 8 KiB and more, for
+    as long as it lives: dear for anything that is kept or queued."""
+    return bytes(memoryview(written))
 
 
 def unpack(packed: bytes) -> list[HandleValue]:

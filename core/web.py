@@ -146,6 +146,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Server"] = "biaojie"  # and no versions of what it is made of
     observe_request(_route_name(request), request.method, response.status, time.perf_counter() - began)
     return response
 

@@ -6,10 +6,12 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from core.settings import Settings, SettingsInvalid, load_settings, unknown_variables
 from core.telemetry import start_logging
 from node import doctor, guide
+from node.bulk_command import bulk
 from node.console import Refused, complain, say
 from node.demo.load import load_demo
 from node.embedded.programs import EmbeddedServerError
@@ -90,6 +92,16 @@ async def _key(settings: Settings, options: argparse.Namespace) -> None:
     print(await make_operator_key(require_database(with_running(settings)), options.label))
 
 
+async def _bulk(settings: Settings, options: argparse.Namespace) -> int:
+    reachable = with_running(settings)
+    if options.base_url:
+        reachable = reachable.model_copy(update={"base_url": options.base_url.rstrip("/")})
+    return await bulk(
+        reachable, options.file, prefix=options.prefix, template=options.template, key=options.key, yes=options.yes,
+        mapping=options.mapping, format_=options.format,
+    )  # fmt: skip
+
+
 async def _version(_: Settings, __: argparse.Namespace) -> None:
     say(f"biaojie {VERSION}")
 
@@ -160,8 +172,29 @@ def _parser() -> argparse.ArgumentParser:
         "生成并打印一次运营方密钥；其余密钥由它通过接口签发。",
     )
     key.add_argument("--label", default="command line", help="what the key is for 用途说明")
+    _bulk_options(
+        command(
+            "bulk",
+            _bulk,
+            "register a file of identifiers 批量注册文件中的标识",
+            "Send a CSV, NDJSON or XLSX file to a running node, show the plan, confirm, and follow the job to its end. Made "
+            "again after it was broken off, the command goes on with the same job. Refused rows are written beside the file. "
+            "将文件提交给运行中的节点，显示计划，确认后跟踪到结束；中断后重新执行即可继续，被拒绝的行写入同目录文件。",
+        )
+    )
     command("version", _version, "print the version 显示版本", "Print the version. 显示版本。")
     return parser
+
+
+def _bulk_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="CSV, NDJSON or XLSX 文件")
+    parser.add_argument("--prefix", help="whose identifiers (default: that of demo.json) 所属前缀")
+    parser.add_argument("--template", help="data template, an identifier 数据模板标识")
+    parser.add_argument("--key", help="key of the enterprise; else BIAOJIE_KEY, else demo.json 企业密钥")
+    parser.add_argument("--format", choices=("csv", "ndjson", "xlsx"), help="else by name and content 文件格式")
+    parser.add_argument("--mapping", help='JSON, column to item type, as in {"型号": "MODEL"} 列与模板项的对应关系')
+    parser.add_argument("--yes", action="store_true", help="merge without asking 不询问直接合并")
+    parser.add_argument("--base-url", help="the node, where it is not the one running on this data directory 节点地址")
 
 
 def _serving_options(parser: argparse.ArgumentParser) -> None:

@@ -11,10 +11,16 @@ from typing import Any
 
 from aiohttp import web
 
+import registry.bulk.doors
 import registry.doors
 import registry.grant_doors
 import registry.life_doors
 import registry.onboarding_doors
+import registry.snms.doors
+import registry.snms.edge
+import registry.snms.login_doors
+import registry.snms.prefix_doors
+import registry.snms.template_doors
 import resolver.doors
 from core.announce import Announcer
 from core.database import open_pool
@@ -26,8 +32,13 @@ from core.web import BODY_LIMIT, PROBLEM_PAGE, edge, json_answer
 from node import health, pages
 from node.openapi import specification
 from node.version import VERSION
+from registry.bulk.doors import BulkDoor
+from registry.bulk.files import BulkFiles
 from registry.committer import Committer
 from registry.room import Registry
+from registry.snms.attempts import Attempts
+from registry.snms.login import Login
+from registry.snms.signing import SigningKeys
 from resolver.lookup import Lookup
 from resolver.memory import Memory
 
@@ -36,18 +47,24 @@ _MEASURE_SECONDS = 1.0
 
 def make_app(settings: Settings, worker: int) -> web.Application:
     """The application of one worker; it connects when it starts and lets go when it stops."""
-    app = web.Application(middlewares=[edge], client_max_size=settings.body_limit_bytes)
+    app = web.Application(middlewares=[edge, registry.snms.edge.snms_edge], client_max_size=settings.body_limit_bytes)
     app[BODY_LIMIT] = settings.body_limit_bytes
     app[PROBLEM_PAGE] = pages.problem_page
     app[pages.NODE] = pages.NodeFacts(settings.node_name, settings.node_prefix, VERSION)
     app[pages.SPECIFICATION] = specification()
+    app[registry.bulk.doors.BULK] = BulkDoor(BulkFiles(settings.data_dir.resolve()), settings.bulk_limit_bytes)
     app.cleanup_ctx.append(lambda app: _rooms(app, settings, worker))
     health.add_routes(app)
     _add_pages(app)
     registry.doors.add_routes(app)
     registry.onboarding_doors.add_routes(app)
+    registry.bulk.doors.add_routes(app)
     registry.grant_doors.add_routes(app)
     registry.life_doors.add_routes(app)
+    registry.snms.login_doors.add_routes(app)
+    registry.snms.doors.add_routes(app)
+    registry.snms.template_doors.add_routes(app)
+    registry.snms.prefix_doors.add_routes(app)
     resolver.doors.add_routes(app)  # last: it takes every address that is left as an identifier
     return app
 
@@ -113,9 +130,10 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         settings.node_prefix,
         timedelta(days=settings.restore_grace_days),
     )
+    app[registry.snms.edge.LOGIN] = Login(pool, directory, SigningKeys(pool), Attempts(), settings.snms_login_v1)
     app[resolver.doors.RESOLVER] = resolver.doors.Resolver(lookup, directory, settings.node_prefix, settings.node_name)
     app[health.VITALS] = vitals = health.Vitals(feed, cache, memory)
-    tasks = [feed.follow(), announcer.run(), cache.listen(apply), _measure(vitals)]
+    tasks = [feed.follow(), announcer.run(), cache.listen(apply, memory.forget_missing), _measure(vitals)]
     async with _Background(tasks):
         yield
     await cache.close()

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from core.settings import Settings
+from core.telemetry import is_alive
 from node.console import Refused
 
 _NAME = "running.json"
@@ -60,7 +61,8 @@ def announced(settings: Settings) -> Iterator[None]:
 def with_running(settings: Settings) -> Settings:
     """The settings, completed by what a running node on this data directory says of itself."""
     found = read_private(settings.data_dir / _NAME) or {}
-    if not _alive(found.get("pid")):
+    pid = found.get("pid")
+    if not (isinstance(pid, int) and is_alive(pid)):
         return settings
     update: dict[str, Any] = {}
     for name in ("database_url", "redis_url"):
@@ -81,15 +83,3 @@ def require_database(settings: Settings) -> str:
             f"{settings.data_dir} 上没有运行中的节点，也未设置 BIAOJIE_DATABASE_URL；请先执行 biaojie up，或设置该变量",
         )
     return url
-
-
-def _alive(pid: Any) -> bool:
-    if not isinstance(pid, int):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

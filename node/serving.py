@@ -120,6 +120,7 @@ async def _work(settings: Settings, supervisor: Supervisor, when_ready: Ready) -
         environment = {**os.environ, **settings.as_environment(), DIRECTORY_VARIABLE: str(metrics)}
         for number in range(settings.worker_count):
             await supervisor.start(_worker(number, environment, metrics))
+        await supervisor.start(_bulk(environment))
         stopped = asyncio.ensure_future(supervisor.run_until_stopped())
         ready = asyncio.ensure_future(when_ready(settings))
         await asyncio.wait((stopped, ready), return_when=asyncio.FIRST_COMPLETED)
@@ -146,6 +147,11 @@ def _worker(number: int, environment: dict[str, str], directory: Path) -> ChildS
         env=environment,
         ready=ready,
     )
+
+
+def _bulk(environment: dict[str, str]) -> ChildSpec:
+    """Nobody waits for it at the start: jobs it has not seen yet lie where it will find them."""
+    return ChildSpec("bulk", [sys.executable, "-m", "node.bulk_runner"], env=environment)
 
 
 @contextlib.contextmanager

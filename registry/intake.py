@@ -71,7 +71,7 @@ def parse_registration(body: Any, path: str, problems: list[FieldProblem]) -> Re
     _refuse_unknown(body, path, problems)
     identifier = _identifier(body.get("identifier"), f"{path}identifier", problems)
     values = parse_values(body.get("values"), f"{path}values", problems)
-    template = _template(body.get("template"), f"{path}template", problems)
+    template = template_named(body.get("template"), f"{path}template", problems)
     if identifier is None or len(problems) > before:
         return None
     packed = pack(values)
@@ -96,7 +96,7 @@ def parse_revision(
                 )
             )
     values = parse_values(body.get("values"), "values", problems)
-    template = _template(body.get("template"), "template", problems)
+    template = template_named(body.get("template"), "template", problems)
     packed = pack(values)
     check_size(packed, "values", problems)
     return Revision(values, packed, template, "template" in body) if not problems else None
@@ -119,7 +119,7 @@ def parse_merge(body: Any, problems: list[FieldProblem]) -> Merge | None:
         problems.append(
             FieldProblem("remove", "index-twice", f"index {both} is also in values", f"索引 {both} 也出现在 values 中")
         )
-    template = _template(body.get("template"), "template", problems)
+    template = template_named(body.get("template"), "template", problems)
     return Merge(values, frozenset(remove), template, "template" in body) if not problems else None
 
 
@@ -181,5 +181,6 @@ def _identifier(raw: Any, path: str, problems: list[FieldProblem]) -> Identifier
         return None
 
 
-def _template(raw: Any, path: str, problems: list[FieldProblem]) -> Identifier | None:
+def template_named(raw: Any, path: str, problems: list[FieldProblem]) -> Identifier | None:
+    """The member `template` of a request: None where it names none."""
     return None if raw is None else _identifier(raw, path, problems)

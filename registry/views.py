@@ -24,7 +24,8 @@ def owner_view(record: Record, template: Template | None) -> dict[str, Any]:
         "values": [_owned(value, created) for value in record.values],
     }
     if record.withdrawn:
-        shown["withdrawn"] = {"reason": record.reason, "successor": record.successor}
+        at = record.changed_at.isoformat(timespec="seconds")
+        shown["withdrawn"] = {"at": at, "reason": record.reason, "successor": record.successor}
     return shown
 
 

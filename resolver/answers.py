@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from core.record import Record
-from core.values import HandleValue, render
+from core.values import HandleValue, render, shrunk
 
 FOUND, HANDLE_NOT_FOUND, VALUES_NOT_FOUND = 1, 100, 200
 
@@ -39,8 +39,8 @@ def handle_answer(record: Record, values: list[HandleValue]) -> dict[str, Any]:
 
 
 def handle_body(record: Record) -> bytes:
-    """The whole public answer, ready to send."""
-    return orjson.dumps(handle_answer(record, public_values(record)))
+    """The whole public answer, ready to send and to be kept."""
+    return shrunk(orjson.dumps(handle_answer(record, public_values(record))))
 
 
 def withdrawn_answer(record: Record) -> dict[str, Any]:

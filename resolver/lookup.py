@@ -109,7 +109,8 @@ class Lookup:
         now = time.monotonic()
         found: dict[str, Entry | Exception | None] = {}
         for key, octets in zip(keys, stored, strict=True):
-            if octets is not None and (record := decode_record(octets)).version >= self._memory.floor(key):
+            record = _decoded(octets) if octets is not None else None
+            if record is not None and record.key == key and record.version >= self._memory.floor(key):
                 found[key] = self._memory.put(record, now)
         if found:
             _FROM_CACHE.inc(len(found))
@@ -142,6 +143,14 @@ class Lookup:
         task = asyncio.ensure_future(work)
         self._backfills.add(task)
         task.add_done_callback(self._backfills.discard)
+
+
+def _decoded(octets: bytes) -> Record | None:
+    """None for what no version of ours wrote, or another one did: PostgreSQL knows better."""
+    try:
+        return decode_record(octets)
+    except (ValueError, TypeError):
+        return None
 
 
 def _not_fatal(result: Entry | BaseException | None) -> Entry | Exception | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from core.record import Record
 
-_ENTRY_BYTES = 900  # objects around the content, measured with tracemalloc on CPython 3.11
+_ENTRY_BYTES = 560  # objects around the content: 530 by tracemalloc on CPython 3.11, of 20,000 real components
 _FLOOR_SECONDS = 10.0  # longer than any flight may take
 _FLOORS_HELD = 100_000
 _MISSING_HELD = 50_000
@@ -96,6 +96,11 @@ class Memory:
             held = self._entries.get(key)
             if held is not None and held.record.version < version:
                 self._discard(key)
+
+    def forget_missing(self, first: str, last: str) -> None:
+        """Keys from `first` to `last` may exist now."""
+        for key in [key for key in self._missing if first <= key <= last]:
+            del self._missing[key]
 
     def floor(self, key: str) -> int:
         """The highest version lately heard of, 0 when none."""

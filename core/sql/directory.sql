@@ -12,13 +12,13 @@ FROM prefix p JOIN enterprise e ON e.id = p.enterprise_id
 WHERE p.prefix = $1
 
 -- name: all_templates
-SELECT id, key, identifier, items::text AS items FROM template
+SELECT id, key, identifier, items::text AS items, retired, facts::text AS facts FROM template
 
 -- name: one_template
-SELECT id, key, identifier, items::text AS items FROM template WHERE key = $1
+SELECT id, key, identifier, items::text AS items, retired, facts::text AS facts FROM template WHERE key = $1
 
 -- name: template_by_id
-SELECT id, key, identifier, items::text AS items FROM template WHERE id = $1
+SELECT id, key, identifier, items::text AS items, retired, facts::text AS facts FROM template WHERE id = $1
 
 -- name: one_key
 SELECT id, key_id, secret_digest, role, enterprise_id, expires_at, revoked_at FROM api_key WHERE key_id = $1

@@ -20,7 +20,7 @@ WHERE p.changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
    OR p.changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
 
 -- name: changed_templates
-SELECT id, key, identifier, items::text AS items FROM template
+SELECT id, key, identifier, items::text AS items, retired, facts::text AS facts FROM template
 WHERE changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
    OR changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
 

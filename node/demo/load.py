@@ -21,6 +21,7 @@ from node.running import read_private, require_database, write_private
 
 DEMO_FILE = "demo.json"
 _KEYS_FILE = "demo-keys.json"
+_APPLICATION = "App_demo"
 _AT_ONCE = 16
 _BATCH = 500
 Item = TypeVar("Item")
@@ -121,14 +122,29 @@ async def _write_demo_file(client: Client, settings: Settings, operator_key: str
     partner_key = held.get("partner_key")
     if not await _good(client, partner_key):
         partner_key = (await _must(client, "/api/v1/keys", operator_key, {"role": "partner", "label": "demo"}))["key"]
+    username, password = await _application(client, held, aboard[0])
     content = {
         "base_url": settings.public_url,
         "operator_key": operator_key,
         "enterprise_key": aboard[0].key,
         "partner_key": partner_key,
         "prefix": aboard[0].prefix,
+        "snms_username": username,
+        "snms_password": password,
     }
     write_private(path, content)
+
+
+async def _application(client: Client, held: dict[str, Any], one: Aboard) -> tuple[str, str]:
+    """Name and password of the application identity that logs in at the SNMS door: the one held, while it is good."""
+    username = f"{one.prefix}/{_APPLICATION}"
+    password = held.get("snms_password")
+    if held.get("snms_username") == username and isinstance(password, str):
+        _, answer = await client.call("POST", "/identity/token", None, {"username": username, "password": password})
+        if isinstance(answer, dict) and answer.get("status") == 1:
+            return username, password
+    wish = {"identity": username, "label": "demo", "renew": True}
+    return username, str((await _must(client, "/api/v1/app-identities", one.key, wish))["password"])
 
 
 async def _register(client: Client, batch: tuple[Aboard, list[Part]]) -> int:

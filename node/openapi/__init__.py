@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from node.openapi.bulk import bulk, bulk_schemas
 from node.openapi.granting import granting
 from node.openapi.living import living
 from node.openapi.onboarding import onboarding
@@ -10,6 +11,7 @@ from node.openapi.registering import registering
 from node.openapi.resolving import resolving
 from node.openapi.running import running
 from node.openapi.schemas import schemas
+from node.openapi.snms import snms, snms_schemas, snms_tag
 from node.version import VERSION
 
 __all__ = ["specification"]
@@ -52,17 +54,18 @@ def specification() -> Schema:
                 **said("For the enterprise that holds the prefix.", "供持有前缀的企业使用。"),
             },
             {"name": "Onboarding 接入", **said("For the operator of the node.", "供节点运营方使用。")},
+            snms_tag(),
             {"name": "Operation 运维", **said("Health, metrics, documentation.", "健康检查、监控指标与文档。")},
         ],
         "paths": _paths(),
-        "components": {"securitySchemes": _SECURITY, "schemas": schemas()},
+        "components": {"securitySchemes": _SECURITY, "schemas": schemas() | bulk_schemas() | snms_schemas()},
     }
 
 
 def _paths() -> Schema:
     """One address may have operations in several parts."""
     paths: Schema = {}
-    for part in (resolving, registering, living, granting, onboarding, running):
+    for part in (resolving, registering, bulk, living, granting, onboarding, snms, running):
         for address, operations in part().items():
             paths[address] = paths.get(address, {}) | operations
     return paths

@@ -19,6 +19,8 @@ from node.openapi.parts import (
     ref,
     said,
 )
+from registry.minting import DEFAULT_PATTERN, MAX_PATTERN
+from registry.verbs.mint import MAX_COUNT
 
 _TAG = "Registering 注册"
 _MATCH: Schema = {
@@ -54,6 +56,48 @@ def living() -> Schema:
         required=["version", "at", "kind"],
     )
     return {
+        "/api/v1/identifiers:mint": {
+            "post": operation(
+                "mint",
+                _TAG,
+                "Register identifiers whose suffixes the node makes. 由节点生成后缀并注册。",
+                {
+                    "201": json(
+                        "Made",
+                        "已生成",
+                        object_({"count": WHOLE, "identifiers": list_(TEXT)}, required=["identifiers"]),
+                    ),
+                    "409": problem("The pattern's numbers are taken", "该规则的编号已被占用"),
+                    "422": problem("Everything wrong with the body", "请求体中的全部问题"),
+                }
+                | {status: denied[status] for status in ("401", "403")},
+                body=object_(
+                    {
+                        "prefix": TEXT,
+                        "count": {"type": "integer", "minimum": 1, "maximum": MAX_COUNT},
+                        "pattern": {
+                            "type": "string",
+                            "maxLength": MAX_PATTERN,
+                            "default": DEFAULT_PATTERN,
+                            **said(
+                                "Text with {uuid7}, {seq} or {seq:8}, {date}, {check} (ISO 7064 MOD 37,36), {gs1}",
+                                "文本，可含 {uuid7}、{seq} 或 {seq:8}、{date}、{check}（ISO 7064 MOD 37,36）、{gs1}",
+                            ),
+                        },
+                        "values": list_(ref("Value")),
+                        "template": or_null(TEXT),
+                    },
+                    required=["prefix", "count", "values"],
+                    example={
+                        "prefix": "88.118.8",
+                        "count": 2,
+                        "pattern": "BAV99-{date}-{seq:8}{check}",
+                        "values": [VALUE],
+                    },
+                ),
+                key=True,
+            )
+        },
         "/api/v1/identifiers/{identifier}": {
             "patch": operation(
                 "merge",

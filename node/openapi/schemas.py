@@ -101,6 +101,12 @@ def schemas() -> Schema:
                             "name_zh": TEXT,
                             "name_en": TEXT,
                             "required": {"type": "boolean", "default": False},
+                            "enabled": {"type": "boolean", "default": True}
+                            | said("False: no new values", "为 false 时不再接受新值"),
+                            "min_length": or_null({"type": "integer", "minimum": 0})
+                            | said("In characters", "按字符计"),
+                            "max_length": or_null({"type": "integer", "minimum": 0})
+                            | said("In characters", "按字符计"),
                         },
                         required=["index", "type", "name_zh", "name_en"],
                     )

@@ -25,4 +25,4 @@ VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6)) RETURNING id, cre
 UPDATE api_key SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = $1 RETURNING id, revoked_at
 
 -- name: publish_template
-INSERT INTO template (key, identifier, items) VALUES ($1, $2, $3::text::jsonb) ON CONFLICT (key) DO NOTHING RETURNING id
+INSERT INTO template (key, identifier, items, facts) VALUES ($1, $2, $3::text::jsonb, $4::text::jsonb) ON CONFLICT (key) DO NOTHING RETURNING id

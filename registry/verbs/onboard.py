@@ -216,6 +216,11 @@ def _prefix(raw: Any, problems: list[FieldProblem]) -> str | None:
     try:
         if not isinstance(raw, str):
             raise IdentifierMalformed("prefix-invalid", "must be text such as 88.118.8", "必须是文本，例如 88.118.8")
+        parse_prefix(raw)
+        if "." not in raw:  # real ones have at least two segments; `api` or `docs` would hide what is served there
+            raise IdentifierMalformed(
+                "prefix-invalid", "must have two or more segments, as in 88.118.8", "必须至少含两段，例如 88.118.8"
+            )
         return parse_prefix(raw)
     except IdentifierMalformed as wrong:
         problems.append(wrong.at("prefix"))

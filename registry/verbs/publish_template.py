@@ -35,9 +35,21 @@ async def publish_template(
     items = parse_items(body.get("items"), problems)
     if identifier is None or problems:
         raise BodyInvalid(errors=tuple(problems))
+    return await publish(registry, principal, origin, identifier, items, None)
+
+
+async def publish(
+    registry: Registry,
+    principal: Principal,
+    origin: Origin,
+    identifier: Identifier,
+    items: tuple[TemplateItem, ...],
+    facts: str | None,
+) -> tuple[Template, bool]:
+    """As `publish_template`, for what has been read already; `facts` is JSON text. Errors: but for the body, the same."""
     prefix = require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
     key = identifier.key(prefix.suffix_case_sensitive)
-    new = NewIdentifier(key, str(identifier), prefix.key, _packed(items), None)
+    new = NewIdentifier(key, str(identifier), prefix.key, packed_items(items), None)
     written: list[Record] = []
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
@@ -45,7 +57,8 @@ async def publish_template(
                 _SQL["publish_template"],
                 key,
                 str(identifier),
-                orjson.dumps([item.as_json() for item in items]).decode(),
+                items_text(items),
+                facts,
             )
             if made is not None:
                 written = [result.record for result in await insert_new(connection, [new], _SLOT) if result.created]
@@ -55,7 +68,7 @@ async def publish_template(
     if written:
         registry.on_committed(written)
     template = await registry.directory.fresh_template(identifier)
-    if template is None or template.items != items:
+    if template is None or template.items != items or template.retired or _differ(facts, template.facts):
         raise _taken(identifier)
     return template, made is not None
 
@@ -64,9 +77,18 @@ def as_json(template: Template) -> dict[str, Any]:
     return {"identifier": template.identifier, "items": [item.as_json() for item in template.items]}
 
 
-def _packed(items: tuple[TemplateItem, ...]) -> bytes:
-    text = orjson.dumps([item.as_json() for item in items]).decode()
-    return pack([HandleValue(VALUE_INDEX, "TEMPLATE", text)])
+def items_text(items: tuple[TemplateItem, ...]) -> str:
+    """The items as JSON text: what the table holds, and what the template's own identifier says."""
+    return orjson.dumps([item.as_json() for item in items]).decode()
+
+
+def packed_items(items: tuple[TemplateItem, ...]) -> bytes:
+    return pack([HandleValue(VALUE_INDEX, "TEMPLATE", items_text(items))])
+
+
+def _differ(sent: str | None, held: str | None) -> bool:
+    """Whether the facts that were sent are others than those that are held (in the order that PostgreSQL gives them)."""
+    return sent is not None and (held is None or orjson.loads(sent) != orjson.loads(held))
 
 
 def _taken(identifier: Identifier) -> TemplateTaken:

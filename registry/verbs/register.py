@@ -8,9 +8,10 @@ from typing import Any
 
 from core.access import Principal, require_writer
 from core.errors import BodyInvalid, FieldProblem, IdentifierConflict, IdentifierWithdrawn, Problem
+from core.identifier import Identifier
 from core.record import Record
 from core.template import check_values
-from core.values import difference, unpack, without_timestamps
+from core.values import HandleValue, difference, unpack, without_timestamps
 from registry.intake import Registration, parse_registration
 from registry.room import Registry
 from registry.store import Inserted, NewIdentifier, Origin
@@ -37,7 +38,7 @@ async def register(registry: Registry, principal: Principal, origin: Origin, bod
     if wish is None:
         raise BodyInvalid(errors=tuple(problems))
     new = await _checked(registry, principal, wish, "")
-    return _settle(new, await registry.committer.one(new, origin))
+    return settle(new, await registry.committer.one(new, origin))
 
 
 async def register_batch(
@@ -63,7 +64,7 @@ async def register_batch(
     inserted = await registry.committer.batch(list(good.values()), origin) if good else []
     for (position, new), result in zip(good.items(), inserted, strict=True):
         try:
-            results[position] = _settle(new, result)
+            results[position] = settle(new, result)
         except Problem as problem:
             results[position] = problem
     return [result for result in results if result is not None]
@@ -72,24 +73,24 @@ async def register_batch(
 async def _checked(registry: Registry, principal: Principal, wish: Registration, path: str) -> NewIdentifier:
     """The wish as a row, once prefix and template allow it."""
     identifier = wish.identifier
-    prefix = registry.directory.prefix(identifier.prefix_key)
-    if prefix is None:
-        prefix = await registry.directory.fresh_prefix(identifier.prefix_key)
-    prefix = require_writer(principal, prefix, identifier.prefix)
-    template_id = await _template_id(registry, wish, path) if wish.template is not None else None
+    held = await registry.directory.fresh_prefix(identifier.prefix_key)
+    prefix = require_writer(principal, held, identifier.prefix)
+    template_id = None
+    if wish.template is not None:
+        template_id = await checked_template(registry, wish.template, wish.values, path)
     return NewIdentifier(
         identifier.key(prefix.suffix_case_sensitive), str(identifier), prefix.key, wish.packed, template_id
     )
 
 
-async def _template_id(registry: Registry, wish: Registration, path: str) -> int:
-    assert wish.template is not None
-    template = await registry.directory.fresh_template(wish.template)
+async def checked_template(registry: Registry, named: Identifier, values: list[HandleValue], path: str) -> int:
+    """The number of the template, once it is there and the values fit it. Raises `BodyInvalid`, `StoreUnavailable`."""
+    template = await registry.directory.fresh_template(named)
     problems: list[FieldProblem] = []
     if template is None:
-        problems.append(template_unknown(str(wish.template), f"{path}template"))
+        problems.append(template_unknown(str(named), f"{path}template"))
     else:
-        check_values(template, wish.values, f"{path}values", problems)
+        check_values(template, values, f"{path}values", problems)
     if template is None or problems:
         raise BodyInvalid(errors=tuple(problems))
     return template.id
@@ -104,7 +105,7 @@ def template_unknown(named: str, path: str) -> FieldProblem:
     )
 
 
-def _settle(new: NewIdentifier, inserted: Inserted) -> Registered:
+def settle(new: NewIdentifier, inserted: Inserted) -> Registered:
     record = inserted.record
     if inserted.created:
         return Registered(record, True)

@@ -69,7 +69,7 @@ async def _change(
             old = current_version(await lock_record(connection, key), identifier, if_match)
             template = named if wish.names_template else await registry.directory.template_of(old, connection)
             values = wish.result(old.values)
-            _check(template, values)
+            _check(template, values, old)
             template_id = template.id if template else None
             if template_id == old.template_id and same_content(old.packed, pack(values)):
                 return old
@@ -121,8 +121,9 @@ async def _named_template(registry: Registry, wish: Revision | Merge) -> Templat
     return template
 
 
-def _check(template: Template | None, values: list[HandleValue]) -> None:
-    """What the whole record would be after the change. Raises `BodyInvalid`."""
+def _check(template: Template | None, values: list[HandleValue], old: Record) -> None:
+    """What the whole record would be after the change; a template that it has not had is checked as for a new one.
+    Raises `BodyInvalid`."""
     problems: list[FieldProblem] = []
     if not values:
         problems.append(FieldProblem("remove", "values-missing", "at least one value must stay", "至少须保留一个值"))
@@ -132,6 +133,6 @@ def _check(template: Template | None, values: list[HandleValue]) -> None:
         )
     check_size(pack(values), "values", problems)
     if template is not None:
-        check_values(template, values, "values", problems)
+        check_values(template, values, "values", problems, old.values if template.id == old.template_id else None)
     if problems:
         raise BodyInvalid(errors=tuple(problems))

@@ -132,7 +132,9 @@ async def test_templates_of_a_case_sensitive_prefix_are_found(node: Node) -> Non
 )
 async def test_the_wrong_method_is_405_and_says_which_are_right(node: Node, method: str, path: str, allow: str) -> None:
     answer = await node.operator.call(method, path)
-    assert (answer.status, answer.json["slug"], answer.headers["Allow"]) == (405, "method-not-allowed", allow)
+    assert (answer.status, answer.json["slug"]) == (405, "method-not-allowed")
+    allowed = answer.headers["Allow"].split(", ")
+    assert set(allow.split(", ")) <= set(allowed) and method not in allowed
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import asyncpg
 
+from core.web import now
+from registry.minting import parse_pattern, suffix
 from tests.harness import Answer, Node, at, item, text_value
 
 PATH = "/api/v1/identifiers/"
@@ -120,3 +123,28 @@ async def test_history_says_who_when_and_what(node: Node) -> None:
     assert paged == whole["items"]
     assert (await node.stranger.get("/api/v1/history/" + at(identifier))).status == 403
     assert (await node.owner.get("/api/v1/history/" + at(f"{node.prefix}/none"))).status == 404
+
+
+async def test_minted_identifiers_are_new_and_resolve(node: Node) -> None:
+    body = {"prefix": node.prefix, "count": 300, "pattern": "LOT-{seq:4}{check}", "values": [text_value(1, "A", "b")]}
+    taken = f"{node.prefix}/{suffix(parse_pattern('LOT-{seq:4}{check}'), 5, now(), lambda bits: 0)}"
+    assert (await node.owner.post("/api/v1/identifiers", item(taken, "was there before"))).status == 201
+    answers = await asyncio.gather(*(node.owner.post("/api/v1/identifiers:mint", body) for _ in range(4)))
+    assert [answer.status for answer in answers] == [201] * 4
+    made = [identifier for answer in answers for identifier in answer.json["identifiers"]]
+    assert len(set(made)) == 1200 and taken not in made
+    resolved = (await node.anybody.post("/api/v1/resolve", made[:1000])).json["items"]
+    assert {one["status"] for one in resolved} == {"found"}
+    uuids = (
+        await node.owner.post("/api/v1/identifiers:mint", {k: body[k] for k in ("prefix", "count", "values")})
+    ).json
+    assert uuids["count"] == len(set(uuids["identifiers"])) == 300
+
+
+async def test_what_cannot_be_minted(node: Node) -> None:
+    good = {"prefix": node.prefix, "count": 1, "values": [text_value(1, "A", "b")]}
+    wrong = [good | {"count": 10_001}, good | {"count": True}, good | {"pattern": "same"}, good | {"values": []},
+             good | {"pattern": "x" * 199 + "{seq:99}"}, good | {"template": f"{node.prefix}/META_none"}, {}]  # fmt: skip
+    answers = [await node.owner.post("/api/v1/identifiers:mint", body) for body in wrong]
+    assert [answer.status for answer in answers] == [422] * len(wrong)
+    assert (await node.stranger.post("/api/v1/identifiers:mint", good)).status == 403

@@ -76,10 +76,13 @@ def test_settings_are_shown_with_secrets_hidden_and_the_demo_is_whole(running: R
 def test_demo_file_is_private_and_holds_what_it_should(running: Running) -> None:
     path = running.node.data_dir / "demo.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert set(running.demo) == {"base_url", "operator_key", "enterprise_key", "partner_key", "prefix"}
+    assert set(running.demo) == {
+        "base_url", "operator_key", "enterprise_key", "partner_key", "prefix", "snms_username", "snms_password"
+    }  # fmt: skip
     assert running.demo["base_url"] == f"http://localhost:{running.node.port}"
     others = [entry for entry in running.node.data_dir.iterdir() if entry.is_file() and entry.stat().st_mode & 0o044]
     secrets = [running.demo[f"{role}_key"] for role in ("operator", "enterprise", "partner")]
+    secrets.append(running.demo["snms_password"])
     secrets.append((running.node.data_dir / "postgres.password").read_text().strip())
     for entry in others:
         assert not any(secret in entry.read_text(errors="replace") for secret in secrets), f"{entry} tells a secret"
@@ -93,6 +96,13 @@ async def test_keys_of_the_demo_file_have_their_roles(running: Running, session:
     assert (await enterprise.post("/api/v1/identifiers", item(f"{prefix}/by-the-enterprise"))).status == 201
     assert (await operator.post("/api/v1/keys", {"role": "partner"})).status == 201
     assert (await partner.post("/api/v1/identifiers", item(f"{prefix}/by-the-partner"))).status == 403
+
+
+async def test_the_application_of_the_demo_file_logs_in(running: Running, session: aiohttp.ClientSession) -> None:
+    body = {"username": running.demo["snms_username"], "password": running.demo["snms_password"]}
+    assert body["username"].startswith(f"{running.demo['prefix']}/")
+    answer = await running.api(session, "partner_key").post("/identity/token", body)
+    assert (answer.status, answer.json["status"]) == (200, 1)
 
 
 async def test_models_of_the_demo_open_by_their_address(running: Running, session: aiohttp.ClientSession) -> None:

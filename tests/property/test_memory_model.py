@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from core.record import Record, Status
 from core.values import HandleValue, pack
-from resolver.memory import _FLOOR_SECONDS, Memory
+from resolver.memory import _FLOOR_SECONDS, Entry, Memory
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS = [f"88.118.8/{letter}" for letter in "ABCDE"]
@@ -124,7 +124,7 @@ TestMemory.settings = settings(deadline=None, max_examples=60, stateful_step_cou
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    memory = Memory(2_800)
+    memory = Memory(Entry(record("A", 1), 0).size * 3)  # the third, with its 500 bytes, needs the place of one
     for key in ("A", "B"):
         memory.put(record(key, 1), 0)
     assert memory.get("A") is not None

@@ -51,7 +51,7 @@ def test_every_problem_says_what_it_is_and_the_way_out_in_both_languages(kind: t
         assert text and text.isprintable() and not re.search("[\u4e00-\u9fff]", text)
     for text in (kind.title_zh, kind.remedy_zh):
         assert re.search("[\u4e00-\u9fff]", text)
-    assert kind.retryable == (kind.status == 503)
+    assert kind.retryable == (kind.status in (429, 503))
 
 
 @pytest.mark.parametrize(

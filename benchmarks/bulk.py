@@ -1,0 +1,229 @@
+"""A bulk job through the public door, beside a raw COPY of the same packed rows in the same run.
+
+    python -m benchmarks.bulk                       # 3,000,000 rows
+    python -m benchmarks.bulk --rows 30000000
+    python -m benchmarks.bulk --rows 1000000 --latency   # and single registrations at 500/s meanwhile
+
+Starts a node of its own on an empty data directory. Rows are the real components, each with a serial number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import asyncpg
+import polars as pl
+
+from benchmarks.paced import Paced
+from node.demo.parts import COMPONENTS, TEMPLATE_ITEMS, TEMPLATE_SUFFIX
+from registry.bulk.merge import copy_rows
+
+_HEADER = ("identifier", "MANUFACTURER", "MODEL", "CATALOGUE_CODE", "CATEGORY", "PACKAGE", "DESCRIPTION", "DATASHEET")
+_PORT = 18_480
+_BASE = f"http://127.0.0.1:{_PORT}"
+_PREFIX = "88.118.7"
+
+
+def write_rows(path: Path, start: int, count: int) -> None:
+    """Rows start … start + count of an endless list: component after component, each with so many serial numbers."""
+    with COMPONENTS.open(encoding="utf-8", newline="") as file:
+        components = list(csv.reader(file))[1:]
+    components = list({row[1].upper(): row for row in components}.values())
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(_HEADER)
+        each = 10_000
+        numbers = range(start, start + count)
+        writer.writerows(
+            (f"{_PREFIX}/{row[1]}-{number // (each * len(components)) * each + number % each:08d}", *row)
+            for number in numbers
+            for row in (components[number // each % len(components)],)
+        )
+
+
+@contextmanager
+def node(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BIAOJIE_")}
+    environment |= {"BIAOJIE_DATA_DIR": str(directory / "data"), "BIAOJIE_HTTP_PORT": str(_PORT)}
+    with (directory / "node.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "node.entry", "up", "--workers", "1"], env=environment, stdout=log, stderr=log
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while "Ctrl-C" not in (directory / "node.log").read_text("utf-8").rpartition("data_dir=")[2]:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit((directory / "node.log").read_text("utf-8"))
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+class Peak:
+    """Most resident memory of a process and how much processor it has used, from /proc."""
+
+    def __init__(self, pid: int) -> None:
+        self._status = Path(f"/proc/{pid}/status")
+
+    @property
+    def mib(self) -> float:
+        found = next(line for line in self._status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(found.split()[1]) / 1024
+
+
+async def aboard(session: aiohttp.ClientSession, data: Path) -> tuple[str, str]:
+    """An enterprise with its prefix and template; gives its key and the template."""
+    environment = {**os.environ, "BIAOJIE_DATA_DIR": str(data), "BIAOJIE_HTTP_PORT": str(_PORT)}
+    command = [sys.executable, "-m", "node.entry", "key"]
+    made = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True, check=True)
+    operator = made.stdout.strip()
+
+    async def post(path: str, key: str, body: Any) -> Any:
+        async with session.post(_BASE + path, json=body, headers={"Authorization": f"Bearer {key}"}) as answer:
+            assert answer.status in (200, 201), await answer.text()
+            return await answer.json()
+
+    enterprise = (await post("/api/v1/enterprises", operator, {"name": "bench"}))["id"]
+    await post("/api/v1/prefixes", operator, {"enterprise_id": enterprise, "prefix": _PREFIX})
+    key = (await post("/api/v1/keys", operator, {"role": "enterprise", "enterprise_id": enterprise}))["key"]
+    template = f"{_PREFIX}/{TEMPLATE_SUFFIX}"
+    await post("/api/v1/templates", key, {"identifier": template, "items": TEMPLATE_ITEMS})
+    return key, template
+
+
+async def load(
+    session: aiohttp.ClientSession, path: Path, key: str, template: str, title: str, rows: int
+) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "text/csv"}
+    query = urlencode({"prefix": _PREFIX, "template": template, "auto": "1"})
+    began = time.perf_counter()
+    with path.open("rb") as file:
+        async with session.post(f"{_BASE}/api/v1/bulk-jobs?{query}", data=file, headers=headers) as answer:
+            assert answer.status == 202, await answer.text()
+            job = await answer.json()
+    sent = time.perf_counter()
+    while job["state"] not in ("done", "failed", "cancelled"):
+        await asyncio.sleep(0.1)
+        async with session.get(f"{_BASE}/api/v1/bulk-jobs/{job['id']}", headers=headers) as answer:
+            job = await answer.json()
+    whole = time.perf_counter() - began
+    assert job["state"] == "done", job
+    said = job["plan"]["seconds"]
+    merge = _between(job["merging_at"], job["finished_at"])
+    print(
+        f"{title}: {rows:,} rows in {whole:.1f} s = {rows / whole:,.0f} rows/s "
+        f"(created {job['created']:,}, unchanged {job['unchanged']:,}, refused {job['refused']:,})"
+    )
+    for stage, seconds in (
+        ("upload", sent - began),
+        ("read+pack", said["read"]),
+        ("sort", said["sort"]),
+        ("merge", merge),
+    ):
+        print(f"  {stage:<10} {seconds:7.1f} s {rows / max(seconds, 1e-3):12,.0f} rows/s")
+    return {"rows": rows, "seconds": whole, "merge": merge, **job}  # fmt: skip
+
+
+async def raw_copy(url: str, source: Path, rows: int) -> float:
+    """Rows/s of COPY with the key in place of the very rows that a job has made, sorted, one connection."""
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE raw (LIKE identifier INCLUDING ALL)")
+    spent, copied = 0.0, 0
+    total = await connection.fetchval(
+        "SELECT count(*) FROM identifier WHERE key > $1 AND key < $2", f"{_PREFIX}/", f"{_PREFIX}0"
+    )
+    after = f"{_PREFIX}/"
+    while copied < min(rows, total):
+        some = await connection.fetch(
+            "SELECT key, shown, template_id, convert_from(value, 'UTF8') AS value FROM identifier "
+            "WHERE key > $1 AND key < $2 ORDER BY key LIMIT 250000", after, f"{_PREFIX}0",
+        )  # fmt: skip
+        if not some:
+            break
+        after = some[-1]["key"]
+        frame = pl.DataFrame(
+            [tuple(row) for row in some],
+            schema={"key": pl.String, "shown": pl.String, "template_id": pl.Int32, "value": pl.String},
+            orient="row",
+        )
+        began = time.perf_counter()
+        await copy_rows(connection, "raw", frame)
+        spent, copied = spent + time.perf_counter() - began, copied + len(some)
+    await connection.execute("DROP TABLE raw")
+    await connection.close()
+    return copied / spent
+
+
+async def run(options: argparse.Namespace, directory: Path) -> None:
+    rows = options.rows
+    whole, half = directory / "whole.csv", directory / "half.csv"
+    overlap = min(rows, options.second)
+    write_rows(whole, 0, rows)
+    write_rows(half, rows - overlap // 2, overlap)
+    print(f"{rows:,} rows, {whole.stat().st_size / rows:.0f} bytes each; {os.cpu_count()} cores")
+    with node(directory):
+        data = directory / "data"
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
+            key, template = await aboard(session, data)
+            peak = Peak(json.loads((data / "pids.json").read_text())["bulk"])
+            paced = Paced(_BASE, _PREFIX, key, options.rate) if options.latency else None
+            if paced:
+                await asyncio.to_thread(paced.measure, 5.0)
+                print(f"single registrations alone: {paced.said()}")
+                stop = threading.Event()
+                watching = asyncio.create_task(asyncio.to_thread(paced.measure_until, stop))
+            first = await load(session, whole, key, template, "into an empty prefix", rows)
+            if paced:
+                stop.set()
+                await watching
+                print(f"single registrations meanwhile: {paced.said()}")
+            await load(session, half, key, template, "half of them there already", overlap)
+            print(f"peak memory of the bulk process: {peak.mib:,.0f} MiB")
+            url = json.loads((data / "running.json").read_text())["database_url"]
+            limit = await raw_copy(url, data, min(rows, 1_000_000))
+            print(f"raw COPY of the same packed rows, key in place, one connection: {limit:,.0f} rows/s; "
+                  f"the merge is {first['rows'] / first['merge'] / limit:.2f} of it, the whole {first['rows'] / first['seconds'] / limit:.2f}")  # fmt: skip
+
+
+def _between(one: str, other: str) -> float:
+    from datetime import datetime
+
+    return (datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=3_000_000)
+    parser.add_argument("--second", type=int, default=3_000_000, help="rows of the half-overlapping file")
+    parser.add_argument("--latency", action="store_true", help="register single identifiers meanwhile")
+    parser.add_argument("--rate", type=int, default=500)
+    options = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(prefix="biaojie-bench-"))
+    directory.chmod(0o711)
+    try:
+        asyncio.run(run(options, directory))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

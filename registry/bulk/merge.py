@@ -1,0 +1,210 @@
+"""One chunk of a job into the hot table, in one transaction: rows, history, counters, audit, and that it is done.
+
+Where nothing stands in the range of the chunk its rows are copied straight into the hot table; a row that somebody else
+registers meanwhile makes that fail as a whole, and the chunk goes the other way. That way is staged: COPY into a table of
+this connection, what exists is compared, new rows are inserted in order of key, rows with other content get a new version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import polars as pl
+
+from core.record import Record, record_from_row
+from core.sqlfiles import load_sql
+from core.values import keep_timestamps, pack, unpack
+from registry.bulk.jobs import Job, PlannedChunk
+from registry.bulk.law import Refused
+from registry.bulk.refusals import write_chunk
+from registry.bulk.verdict_files import write_verdicts
+from registry.store import SQL as REGISTRY_SQL
+from registry.store import AuditLine, Origin, write_audit
+from registry.verbs.register import same_content
+
+_SQL = load_sql("registry", "bulk_merge.sql")
+FIRST_SLOT = 32_000  # of the counters: beyond those of any worker
+_TRIES = 20
+_COPY_BYTES = 256 * 1024
+_COLUMNS = ("key", "shown", "template_id", "value")
+
+
+class Moved(Exception):
+    """Somebody registered one of the rows while the chunk was being merged: look again."""
+
+
+class AlreadyMerged(Exception):
+    """Somebody else has finished this chunk."""
+
+
+@dataclass(slots=True)
+class Merged:
+    """What a chunk did. `changed` are the keys that have a new version, with it."""
+
+    created: int = 0
+    unchanged: int = 0
+    changed: list[tuple[str, int]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    not_created: dict[int, str] = field(default_factory=dict)  # place in the chunk → unchanged, changed or refused
+
+
+async def prepare_connection(connection: Any) -> None:
+    await connection.execute(_SQL["make_staging"])
+
+
+async def merge_chunk(
+    connection: Any, job: Job, chunk: PlannedChunk, frame: pl.DataFrame, directory: Path, lane: int, pause: float = 0.0
+) -> Merged:
+    """Commit one chunk. `pause` is seconds of rest after each piece that is sent. Raises `AlreadyMerged`, and as asyncpg
+    does."""
+    straight = True
+    for _ in range(_TRIES):
+        try:
+            async with connection.transaction():
+                if straight and not await connection.fetchval(_SQL["anybody_there"], chunk.first, chunk.last):
+                    await copy_rows(connection, "identifier", frame, pause=pause)
+                    merged = Merged(created=len(frame))
+                else:
+                    merged = await _merge_staged(connection, job, chunk, frame, pause)
+                write_chunk(directory, chunk.number, merged.refused)
+                write_verdicts(directory, chunk.number, frame, merged.not_created)
+                await _count(connection, job, chunk, merged, lane)
+            return merged
+        except asyncpg.UniqueViolationError:
+            straight = False
+        except Moved:
+            continue
+    raise Moved(f"chunk {chunk.number} of job {job.id} met other writers {_TRIES} times")
+
+
+async def count_chunk(connection: Any, chunk: PlannedChunk, frame: pl.DataFrame) -> tuple[int, int, int]:
+    """For the plan: (new, same, withdrawn) of a chunk; the rest would change."""
+    if not await connection.fetchval(_SQL["anybody_there"], chunk.first, chunk.last):
+        return len(frame), 0, 0
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await _stage(connection, frame)
+        row = await connection.fetchrow(_SQL["count_standing"], chunk.first, chunk.last)
+    finally:
+        await transaction.rollback()
+    return len(frame) - row["standing"], row["same"], row["withdrawn"]
+
+
+async def sample_chunk(connection: Any, frame: pl.DataFrame, samples: dict[str, list[str]], most: int) -> None:
+    """For the plan: some identifiers of each verdict, from the beginning of the chunk."""
+    some = frame.head(200)
+    found = await connection.fetch(REGISTRY_SQL["find_many"], some["key"].to_list())
+    held = {row["key"]: record_from_row(row) for row in found}
+    for key, shown, template_id, value in some.select(_COLUMNS).iter_rows():
+        record = held.get(key)
+        same = record is not None and record.template_id == template_id and same_content(record.packed, value.encode())
+        verdict = "new" if record is None else "same" if same else "changed"
+        if len(samples[verdict]) < most and not (record is not None and record.withdrawn):
+            samples[verdict].append(shown or key)
+
+
+async def copy_rows(connection: Any, table: str, frame: pl.DataFrame, *numbered: str, pause: float = 0.0) -> None:
+    """COPY as text. What JSON escapes with one backslash takes four: the format of COPY and that of bytea double each."""
+    columns = (*numbered, *_COLUMNS)
+    lines = frame.select(
+        *numbered,
+        _doubled("key", 2),
+        _doubled("shown", 2),
+        "template_id",
+        _doubled("value", 4),
+    )
+    octets = io.BytesIO()
+    lines.write_csv(octets, include_header=False, separator="\t", quote_style="never", null_value="\\N")
+    await connection.copy_to_table(table, source=_slices(octets.getbuffer(), pause), columns=columns, format="text")
+
+
+def _doubled(name: str, times: int) -> pl.Expr:
+    return pl.col(name).str.replace_all("\\", "\\" * times, literal=True)
+
+
+async def _slices(octets: memoryview, pause: float) -> AsyncIterator[bytes]:
+    for start in range(0, len(octets), _COPY_BYTES):
+        yield bytes(octets[start : start + _COPY_BYTES])
+        if pause:
+            await asyncio.sleep(pause)
+
+
+async def _stage(connection: Any, frame: pl.DataFrame, pause: float = 0.0) -> None:
+    await copy_rows(connection, "bulk_staging", frame.with_row_index("n"), "n", pause=pause)
+
+
+async def _merge_staged(connection: Any, job: Job, chunk: PlannedChunk, frame: pl.DataFrame, pause: float) -> Merged:
+    await _stage(connection, frame, pause)
+    standing = await connection.fetchrow(_SQL["standing"], chunk.first, chunk.last)
+    same, differing = standing["same"] or [], standing["differing"] or []
+    merged = Merged(unchanged=len(same), not_created=dict.fromkeys(same, "unchanged"))
+    if differing:
+        await _change(connection, job, frame, differing, merged)
+    new = len(frame) - len(same) - len(differing)
+    if new:
+        said = await connection.execute(_SQL["insert_staged"])
+        merged.created = int(said.rpartition(" ")[2])
+        if merged.created != new:
+            raise Moved
+    return merged
+
+
+async def _change(connection: Any, job: Job, frame: pl.DataFrame, differing: list[int], merged: Merged) -> None:
+    """New versions for rows that say something else; each value keeps its time where it did not change, as `revise` does."""
+    rows = await connection.fetch(_SQL["lock_differing"], differing)
+    if len(rows) != len(differing):
+        raise Moved
+    now = int(time.time())
+    changes: list[tuple[str, bytes, int | None]] = []
+    for row in rows:
+        held = record_from_row(row)
+        sent, template_id = row["new_value"], row["new_template_id"]
+        if held.withdrawn:
+            merged.refused.append(_withdrawn(frame["row"][row["n"]], held))
+            merged.not_created[row["n"]] = "refused"
+        elif held.template_id == template_id and same_content(held.packed, sent):
+            merged.unchanged += 1
+            merged.not_created[row["n"]] = "unchanged"
+        else:
+            values = pack(keep_timestamps(unpack(sent), held.values, now))
+            changes.append((held.key, values, template_id))
+            merged.changed.append((held.key, held.version + 1))
+            merged.not_created[row["n"]] = "changed"
+    if changes:
+        keys, values_, templates = map(list, zip(*changes, strict=True))
+        await connection.execute(_SQL["keep_changes"], keys, job.actor)
+        await connection.execute(_SQL["change_many"], keys, values_, templates)
+
+
+async def _count(connection: Any, job: Job, chunk: PlannedChunk, merged: Merged, lane: int) -> None:
+    """Counters, audit, and that the chunk is done: in its transaction. Raises `AlreadyMerged`."""
+    if await connection.fetchval(_SQL["finish_chunk"], job.id, chunk.number) is None:
+        raise AlreadyMerged
+    if merged.created:
+        slot = FIRST_SLOT + lane
+        await connection.execute(REGISTRY_SQL["count_registrations"], [job.prefix], [merged.created], slot)
+    if touched := merged.created + len(merged.changed):
+        origin = Origin(job.actor, job.source, job.request_id or "")
+        await write_audit(connection, [AuditLine(origin, "bulk", f"{chunk.first} … {chunk.last}", touched)])
+    await connection.execute(
+        _SQL["add_to_job"], job.id, merged.created, merged.unchanged, len(merged.changed), len(merged.refused)
+    )
+
+
+def _withdrawn(row: int, held: Record) -> Refused:
+    return Refused(
+        row,
+        held.identifier,
+        "identifier",
+        "identifier-withdrawn",
+        f"was withdrawn: {held.reason}",
+        f"已注销：{held.reason}",
+    )
