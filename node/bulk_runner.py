@@ -17,12 +17,14 @@ from pathlib import Path
 
 import asyncpg
 
+from core.database import STORE_FAILURES
 from core.directory import read_node_id
 from core.settings import Settings, load_settings
 from core.shared_cache import SharedCache
 from core.telemetry import start_logging
 
 _NICE = 10
+_AGAIN_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -35,8 +37,12 @@ async def work(settings: Settings, ready_file: Path | None, reached: Callable[[s
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     url = settings.database_url.get_secret_value()
-    async with asyncpg.create_pool(url, min_size=0, max_size=1) as pool:
-        node_id = await read_node_id(pool)
+    reading = asyncio.create_task(_node_id(url))
+    await asyncio.wait((reading, asyncio.ensure_future(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
+    if not reading.done():
+        reading.cancel()
+        return 0
+    node_id = reading.result()
     cache = SharedCache(
         settings.redis_url.get_secret_value(), node_id,
         ttl_seconds=settings.shared_cache_ttl_seconds, timeout_seconds=settings.redis_timeout_seconds,
@@ -59,6 +65,17 @@ async def work(settings: Settings, ready_file: Path | None, reached: Callable[[s
         await task
     await cache.close()
     return int(failed)
+
+
+async def _node_id(url: str) -> str:
+    """The id of the database, once it answers."""
+    while True:
+        try:
+            async with asyncpg.create_pool(url, min_size=0, max_size=1, timeout=10) as pool:
+                return await read_node_id(pool)
+        except STORE_FAILURES as lost:
+            log.warning("PostgreSQL cannot be reached yet: %s", lost or type(lost).__name__)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def main(reached: Callable[[str], None] = lambda _: None) -> int:

@@ -125,7 +125,7 @@ async def _template(registry: Registry, text: str | None) -> Template | None:
         found = await registry.directory.fresh_template(parse_identifier(text))
     except IdentifierMalformed as wrong:
         raise ParameterInvalid(errors=(wrong.at("template"),)) from None
-    if found is None:
+    if found is None or found.retired:
         raise ParameterInvalid(errors=(template_unknown(text[:300], "template"),))
     return found
 

@@ -33,7 +33,7 @@ def test_every_setting_has_a_meaning_in_both_languages() -> None:
 @BOTH
 def test_variables_that_are_named_exist(readme: Path) -> None:
     known = {variable(name) for name in Settings.model_fields} | {"BIAOJIE_CONFIG"}
-    named = set(re.findall(r"BIAOJIE_[A-Z_]*[A-Z]", readme.read_text("utf-8")))
+    named = set(re.findall(r"BIAOJIE_[A-Z0-9_]*[A-Z0-9]", readme.read_text("utf-8")))
     assert named == known
 
 

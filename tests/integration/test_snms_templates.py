@@ -164,6 +164,9 @@ async def test_a_deleted_template_keeps_resolving_and_takes_nothing_new(caller: 
                "template": f"{caller.node.prefix}/META_1.0"}  # fmt: skip
     answer = await caller.node.owner.post("/api/v1/identifiers", by_rest)
     assert (answer.status, answer.json["errors"][0]["slug"]) == (422, "template-retired")
+    path = f"/api/v1/bulk-jobs?prefix={caller.node.prefix}&template={at(by_rest['template'])}&format=csv"
+    job = await caller.node.owner.call("POST", path, raw="identifier,名称\nx,y\n".encode())
+    assert (job.status, job.json["errors"][0]["slug"]) == (400, "template-unknown")
     assert (await caller.call("PUT", DATA, old | {"value": [value(2000, "name", "new")]}))["status"] == 1
     assert (await caller.node.anybody.get(f"/api/handles/{caller.node.prefix}/META_1.0")).status == 200
 
