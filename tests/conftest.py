@@ -21,7 +21,7 @@ from node.embedded.programs import find_postgres, find_redis
 from node.embedded.redis import EmbeddedRedis
 from node.embedded.runtime import RuntimeDirectory
 from node.supervisor import Supervisor
-from tests.harness import Api, Node, settings_for, take_aboard, worker_here
+from tests.harness import PROGRAMS, Api, Node, settings_for, take_aboard, worker_here
 
 _numbers = itertools.count(1)
 
@@ -52,12 +52,12 @@ async def servers(scratch: Path) -> AsyncIterator[Servers]:
     account = choose_account()
     with contextlib.ExitStack() as stack:
         runtime = stack.enter_context(RuntimeDirectory(scratch, account))
-        programs = reachable_postgres(find_postgres("auto"), account)
+        programs = reachable_postgres(find_postgres(PROGRAMS), account)
         postgres = stack.enter_context(
             contextlib.closing(EmbeddedPostgres(scratch, runtime, programs, account, settings={"fsync": "off"}))
         )
         postgres.prepare()
-        redis = EmbeddedRedis(scratch, runtime, reachable_redis(find_redis("auto"), account), account)
+        redis = EmbeddedRedis(scratch, runtime, reachable_redis(find_redis(PROGRAMS), account), account)
         async with Supervisor(scratch) as supervisor:
             await supervisor.start(postgres.spec())
             await supervisor.start(redis.spec())

@@ -22,9 +22,12 @@ from pydantic import SecretStr
 
 from core.settings import Settings, load_settings
 from node.compose import make_app
+from node.embedded.programs import Preference
 from node.keys import make_operator_key
 
 ROOT = Path(__file__).resolve().parents[1]
+# As for a node: `BIAOJIE_EMBEDDED=wheels make test` runs the suite on the servers that the wheels carry.
+PROGRAMS: Preference = load_settings().embedded
 
 
 @dataclass(frozen=True, slots=True)

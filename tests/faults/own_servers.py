@@ -19,6 +19,7 @@ from node.embedded.programs import find_postgres, find_redis
 from node.embedded.redis import EmbeddedRedis
 from node.embedded.runtime import RuntimeDirectory
 from node.supervisor import ChildSpec, spawn
+from tests.harness import PROGRAMS
 
 
 class OwnServer:
@@ -88,7 +89,7 @@ async def own_postgres() -> AsyncIterator[OwnServer]:
     """Migrated, with fsync off: a killed process loses nothing by that, only a lost machine would."""
     account = choose_account()
     with own_directory() as directory, RuntimeDirectory(directory, account) as runtime:
-        programs = reachable_postgres(find_postgres("auto"), account)
+        programs = reachable_postgres(find_postgres(PROGRAMS), account)
         postgres = EmbeddedPostgres(directory, runtime, programs, account, settings={"fsync": "off"})
         with contextlib.closing(postgres):
             postgres.prepare()
@@ -105,7 +106,7 @@ async def own_postgres() -> AsyncIterator[OwnServer]:
 async def own_redis() -> AsyncIterator[OwnServer]:
     account = choose_account()
     with own_directory() as directory, RuntimeDirectory(directory, account) as runtime:
-        redis = EmbeddedRedis(directory, runtime, reachable_redis(find_redis("auto"), account), account)
+        redis = EmbeddedRedis(directory, runtime, reachable_redis(find_redis(PROGRAMS), account), account)
         server = OwnServer(redis.spec(), redis.url)
         try:
             await server.start()
