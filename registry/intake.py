@@ -7,7 +7,8 @@ from typing import Any
 
 from core.errors import FieldProblem, IdentifierMalformed
 from core.identifier import Identifier, parse_identifier
-from core.values import HandleValue, check_size, pack, parse_values
+from core.value_intake import check_size, parse_values
+from core.values import HandleValue, pack
 
 REGISTER_MEMBERS = frozenset(("identifier", "values", "template"))
 # What a record that was read carries beside these: accepted when it is sent back, and not believed.

@@ -13,7 +13,8 @@ from typing import Any
 from core.errors import FieldProblem, IdentifierMalformed
 from core.identifier import Identifier, parse_identifier
 from core.template import check_values
-from core.values import check_size, pack, parse_values
+from core.value_intake import check_size, parse_values
+from core.values import pack
 from registry.bulk.layout import Column, Target
 from registry.intake import parse_registration
 

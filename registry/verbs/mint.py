@@ -13,7 +13,8 @@ from core.database import store_errors
 from core.errors import BodyInvalid, FieldProblem, IdentifierMalformed, MintedOut
 from core.identifier import fold_case, parse_identifier, parse_prefix
 from core.sqlfiles import load_sql
-from core.values import HandleValue, check_size, pack, parse_values
+from core.value_intake import check_size, parse_values
+from core.values import HandleValue, pack
 from registry.intake import template_named
 from registry.minting import DEFAULT_PATTERN, Pattern, parse_pattern, suffix
 from registry.room import Registry

@@ -19,7 +19,8 @@ from core.negotiation import etag_matches
 from core.record import Record, Status
 from core.telemetry import CHANGED
 from core.template import Template, check_values
-from core.values import MAX_VALUES, HandleValue, check_size, keep_timestamps, pack
+from core.value_intake import check_size
+from core.values import MAX_VALUES, HandleValue, keep_timestamps, pack
 from registry.intake import Merge, Revision, parse_merge, parse_revision
 from registry.room import Registry
 from registry.store import AuditLine, Origin, change_record, lock_record, write_audit

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from core.errors import FieldProblem, IdentifierMalformed
 from core.identifier import parse_identifier
 from core.template import check_values
-from core.values import HandleValue, check_size, pack
+from core.value_intake import check_size
+from core.values import HandleValue, pack
 from registry.bulk.layout import Target
 
 csv.field_size_limit(64 * 2**20)

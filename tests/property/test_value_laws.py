@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.errors import FieldProblem
 from core.record import Record, Status, decode_record, encode_record, record_from_row
 from core.template import TemplateItem, parse_items, template_from_row
+from core.value_intake import parse_values
 from core.values import (
     FORMATS,
     SECRET_TYPES,
@@ -19,7 +20,6 @@ from core.values import (
     difference,
     keep_timestamps,
     pack,
-    parse_values,
     render,
     unpack,
     without_timestamps,

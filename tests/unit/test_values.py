@@ -8,18 +8,17 @@ import orjson
 import pytest
 
 from core.errors import FieldProblem
+from core.value_intake import check_size, parse_values
 from core.values import (
     MAX_DATA_BYTES,
     MAX_PACKED_BYTES,
     MAX_VALUES,
     SECRET_PERMISSIONS,
     HandleValue,
-    check_size,
     difference,
     iso_time,
     keep_timestamps,
     pack,
-    parse_values,
     render,
     unpack,
     without_timestamps,
