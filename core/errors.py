@@ -32,6 +32,7 @@ Problem                              status  slug
 │   ├── PrefixTaken                  409     prefix-taken
 │   ├── EnterpriseTaken              409     enterprise-taken
 │   ├── TemplateTaken                409     template-taken
+│   ├── TemplateFixed                409     template-fixed
 │   ├── AppIdentityTaken             409     app-identity-taken
 │   ├── BulkJobState                 409     bulk-job-state
 │   └── BulkFilesAway                409     bulk-files-away
@@ -369,6 +370,14 @@ class TemplateTaken(Conflict):
     title_zh = "同名模板已存在，且内容不同"
     remedy_en = "A published template does not change; choose another name, for instance META_component_v2."
     remedy_zh = "已发布的模板不可更改；请使用新名称，例如 META_component_v2。"
+
+
+class TemplateFixed(Conflict):
+    slug = "template-fixed"
+    title_en = "The identifier belongs to a template"
+    title_zh = "该标识属于数据模板"
+    remedy_en = "It says what its template says; publish a template with another name instead."
+    remedy_zh = "其内容由模板决定；请以新名称发布模板。"
 
 
 class AppIdentityTaken(Conflict):

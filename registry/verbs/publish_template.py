@@ -8,7 +8,7 @@ import orjson
 
 from core.access import Principal, require_writer
 from core.database import store_errors
-from core.errors import BodyInvalid, FieldProblem, IdentifierMalformed, TemplateTaken
+from core.errors import BodyInvalid, FieldProblem, IdentifierMalformed, TemplateFixed, TemplateTaken
 from core.identifier import Identifier, parse_identifier
 from core.record import Record
 from core.sqlfiles import load_sql
@@ -112,3 +112,10 @@ def _identifier(raw: Any, problems: list[FieldProblem]) -> Identifier | None:
         problems.append(wrong.at("identifier"))
         return None
     return identifier
+
+
+async def refuse_template(registry: Registry, identifier: Identifier) -> None:
+    """A template's identifier says what the template says: it is not changed by itself. Raises `TemplateFixed`."""
+    named_so = identifier.suffix.upper().startswith(SUFFIX_START)
+    if named_so and await registry.directory.fresh_template(identifier) is not None:
+        raise TemplateFixed(f"{identifier} is a template", f"{identifier} 是数据模板")

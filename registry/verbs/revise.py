@@ -24,6 +24,7 @@ from core.values import MAX_VALUES, HandleValue, keep_timestamps, pack
 from registry.intake import Merge, Revision, parse_merge, parse_revision
 from registry.room import Registry
 from registry.store import AuditLine, Origin, change_record, lock_record, write_audit
+from registry.verbs.publish_template import refuse_template
 from registry.verbs.register import same_content, template_unknown
 
 
@@ -32,8 +33,8 @@ async def revise(
 ) -> Record:
     """Replace the values (and the template, where the body names one). The same content again changes nothing.
 
-    Errors: `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`, `IdentifierUnknown`, `IdentifierWithdrawn`,
-    `VersionMismatch`, `StoreUnavailable`.
+    Errors: `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`, `TemplateFixed`, `IdentifierUnknown`,
+    `IdentifierWithdrawn`, `VersionMismatch`, `StoreUnavailable`.
     """
     prefix = await _own_prefix(registry, principal, identifier)
     problems: list[FieldProblem] = []
@@ -86,7 +87,10 @@ async def _change(
 
 
 async def _own_prefix(registry: Registry, principal: Principal, identifier: Identifier) -> Prefix:
-    return require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
+    held = await registry.directory.fresh_prefix(identifier.prefix_key)
+    prefix = require_writer(principal, held, identifier.prefix)
+    await refuse_template(registry, identifier)
+    return prefix
 
 
 def current_version(old: Record | None, identifier: Identifier, if_match: str | None) -> Record:

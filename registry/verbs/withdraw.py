@@ -15,6 +15,7 @@ from core.telemetry import CHANGED
 from registry.intake import Withdrawal, parse_withdrawal
 from registry.room import Registry
 from registry.store import AuditLine, Origin, change_record, lock_record, write_audit
+from registry.verbs.publish_template import refuse_template
 from registry.verbs.revise import current_version
 
 
@@ -23,10 +24,11 @@ async def withdraw(
 ) -> Record:
     """Withdraw, with a reason and perhaps a successor. The same withdrawal again is success.
 
-    Errors: `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`, `IdentifierUnknown`, `IdentifierWithdrawn` (with other
+    Errors: `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`, `TemplateFixed`, `IdentifierUnknown`, `IdentifierWithdrawn` (with other
     words before), `VersionMismatch`, `StoreUnavailable`.
     """
     prefix = require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
+    await refuse_template(registry, identifier)
     problems: list[FieldProblem] = []
     wish = parse_withdrawal(body, identifier, prefix.suffix_case_sensitive, problems)
     if wish is None:

@@ -148,3 +148,19 @@ async def test_what_cannot_be_minted(node: Node) -> None:
     answers = [await node.owner.post("/api/v1/identifiers:mint", body) for body in wrong]
     assert [answer.status for answer in answers] == [422] * len(wrong)
     assert (await node.stranger.post("/api/v1/identifiers:mint", good)).status == 403
+
+
+async def test_a_template_is_not_changed_through_its_identifier(node: Node) -> None:
+    template = f"{node.prefix}/META_fixed"
+    items = [{"index": 2000, "type": "MODEL", "name_zh": "型号", "name_en": "Model", "required": True}]
+    assert (await node.owner.post("/api/v1/templates", {"identifier": template, "items": items})).status == 201
+    values = {"values": [text_value(1, "TEMPLATE", "[]")]}
+    answers = [
+        await node.owner.put(PATH + at(template), values),
+        await patch(node, template.lower(), values),
+        await node.owner.post(PATH + at(template) + "/withdraw", {"reason": "r"}),
+    ]
+    assert [(answer.status, answer.json["slug"]) for answer in answers] == [(409, "template-fixed")] * 3
+    other = f"{node.prefix}/META_only_a_name"
+    assert (await node.owner.post("/api/v1/identifiers", item(other))).status == 201
+    assert (await node.owner.put(PATH + at(other), values)).status == 200
