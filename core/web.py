@@ -140,7 +140,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = _problem_response(request, problem)
     except web.HTTPException as raised:
         response = _from_http_exception(request, raised)
-    except Exception:
+    except Exception:  # the edge: whatever it is, the caller gets a document and the log the trace
         log.exception("request %s %s failed (%s)", request.method, request.path, request_id)
         response = _problem_response(request, InternalError())
     if not response.prepared:

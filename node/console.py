@@ -18,9 +18,5 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def say_both(en: str, zh: str) -> None:
-    say(f"{en}\n{zh}")
-
-
 def complain(en: str, zh: str) -> None:
     print(f"biaojie: {en}\nbiaojie：{zh}", file=sys.stderr, flush=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from core.errors import FieldProblem, GrantUnknown, ParameterInvalid
+from core.errors import GrantUnknown
 from core.web import json_answer, now, read_object, whole_number
 from registry.doors import caller
 from registry.grants import GRANT_MEMBERS
 from registry.verbs.grant_sight import grant_sight, list_sight, revoke_sight
-from registry.verbs.read import DEFAULT_PAGE, MAX_PAGE
+from registry.verbs.read import DEFAULT_PAGE, MAX_PAGE, named_prefix
 
 _LAST = 2**31 - 1
 
@@ -28,9 +28,7 @@ async def post_grant(request: web.Request) -> web.Response:
 
 async def get_grants(request: web.Request) -> web.Response:
     registry, principal, _ = await caller(request)
-    prefix = request.query.get("prefix")
-    if not prefix:
-        raise ParameterInvalid(errors=(FieldProblem("prefix", "prefix-missing", "must name a prefix", "必须给出前缀"),))
+    prefix = named_prefix(request.query.get("prefix"))
     limit = whole_number(request, "limit", default=DEFAULT_PAGE, least=1, most=MAX_PAGE)
     after = whole_number(request, "after", default=0, least=0, most=_LAST)
     items = await list_sight(registry, principal, prefix, after, limit)

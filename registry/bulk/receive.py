@@ -12,13 +12,14 @@ import orjson
 from core.access import Principal, require_writer
 from core.database import store_errors
 from core.errors import FieldProblem, IdentifierMalformed, ParameterInvalid
-from core.identifier import fold_case, parse_identifier, parse_prefix
+from core.identifier import fold_case, parse_identifier
 from core.template import Template
 from registry.bulk.files import BulkFiles
 from registry.bulk.jobs import SQL, Job, Wish, create_job, read_job, same_job
 from registry.bulk.layout import parse_mapping
 from registry.room import Registry
 from registry.store import AuditLine, Origin, write_audit
+from registry.verbs.read import named_prefix
 from registry.verbs.register import template_unknown
 
 FORMATS = ("csv", "ndjson", "xlsx")
@@ -56,7 +57,7 @@ async def receive_file(
 
     Errors: `ParameterInvalid`, `PrefixNotYours`, `PrefixSuspended`, `BodyTooLarge`, `DiskFull`, `StoreUnavailable`.
     """
-    named = _prefix(asked.prefix)
+    named = named_prefix(asked.prefix)
     prefix = require_writer(principal, await registry.directory.fresh_prefix(fold_case(named)), named)
     template = await _template(registry, asked.template)
     mapping = _mapping(asked.mapping)
@@ -105,17 +106,6 @@ def guess_format(content_type: str, file_name: str | None, head: bytes) -> str:
     if head.startswith(b"PK\x03\x04"):
         return "xlsx"
     return "ndjson" if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" else "csv"
-
-
-def _prefix(text: str | None) -> str:
-    if not text:
-        raise _parameter(
-            "prefix", "prefix-missing", "must name a prefix, for instance 88.118.8", "必须给出前缀，例如 88.118.8"
-        )
-    try:
-        return parse_prefix(text)
-    except IdentifierMalformed as wrong:
-        raise ParameterInvalid(errors=(wrong.at("prefix"),)) from None
 
 
 async def _template(registry: Registry, text: str | None) -> Template | None:

@@ -7,9 +7,9 @@ from core.database import store_errors
 from core.errors import BulkJobState, BulkJobUnknown
 from core.identifier import fold_case
 from registry.bulk.jobs import OPEN, SQL, Job, move_job, page_of_jobs, read_job
-from registry.bulk.receive import _prefix
 from registry.room import Registry
 from registry.store import AuditLine, Origin, write_audit
+from registry.verbs.read import named_prefix
 
 MAX_ID = 2**63 - 1
 _STEPS = {
@@ -39,7 +39,7 @@ async def list_jobs(
     registry: Registry, principal: Principal, prefix_text: str | None, before: int, limit: int, digest: bytes | None
 ) -> list[Job]:
     """Newest first. Errors: `ParameterInvalid`, `PrefixNotYours`, `StoreUnavailable`."""
-    named = _prefix(prefix_text)
+    named = named_prefix(prefix_text)
     prefix = require_owner(principal, await registry.directory.fresh_prefix(fold_case(named)), named)
     with store_errors():
         return await page_of_jobs(registry.pool, prefix.key, before, limit, digest)

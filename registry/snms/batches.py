@@ -89,7 +89,7 @@ async def _verdict(work: Awaitable[None]) -> Verdict:
         await work
     except Problem as problem:
         return problem
-    except Exception:
+    except Exception:  # one item must not cost the others their verdicts; the log has the trace
         log.exception("an item of a batch failed")
         return InternalError()
     return None

@@ -39,7 +39,7 @@ async def snms_edge(request: web.Request, handler: Handler) -> web.StreamRespons
         return failed(MethodNotAllowed(headers={"Allow": ", ".join(sorted(refused.allowed_methods))}))
     except web.HTTPException:
         return failed(PageUnknown())
-    except Exception:
+    except Exception:  # the edge of this door: the caller gets its envelope and the log the trace
         log.exception("request %s %s failed (%s)", request.method, request.path, request.get(REQUEST_ID, ""))
         return failed(InternalError())
 

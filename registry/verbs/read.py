@@ -31,7 +31,7 @@ async def read_page(
 
     Errors: `ParameterInvalid`, `PrefixNotYours`, `StoreUnavailable`.
     """
-    named = _named_prefix(prefix_text)
+    named = named_prefix(prefix_text)
     prefix = require_owner(principal, await registry.directory.fresh_prefix(fold_case(named)), named)
     after_key = None
     if after:
@@ -43,7 +43,8 @@ async def read_page(
         return await page_of_records(registry.pool, prefix.key, after_key, limit)
 
 
-def _named_prefix(text: str | None) -> str:
+def named_prefix(text: str | None) -> str:
+    """The query parameter `prefix`, which must be there. Raises `ParameterInvalid`."""
     if not text:
         raise _parameter(
             "prefix", "prefix-missing", "must name a prefix, for instance 88.118.8", "必须给出前缀，例如 88.118.8"
