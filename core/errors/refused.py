@@ -1,0 +1,115 @@
+"""Requests that cannot be understood, or not be allowed: 400, 401, 403."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors.tree import BadRequest, FieldProblem, Forbidden, Unauthenticated
+
+
+class IdentifierMalformed(BadRequest):
+    slug = "identifier-malformed"
+    handle_code = 102
+    title_en = "Not a valid identifier"
+    title_zh = "标识格式不正确"
+    remedy_en = (
+        "Write <prefix>/<suffix>, for instance 88.118.8/JXDY2106023: at most 255 bytes of UTF-8 in all, at most 64 in "
+        "the prefix, no control characters, no empty parts. In a URL, percent-encode the identifier."
+    )
+    remedy_zh = (
+        "请写成 <前缀>/<后缀>，例如 88.118.8/JXDY2106023：总长不超过 255 字节（UTF-8），前缀不超过 64 字节，"
+        "不含控制字符，各部分不为空。写入网址时请做百分号编码。"
+    )
+
+    def __init__(self, reason: str, en: str, zh: str, **extra: Any) -> None:
+        super().__init__(en, zh, **extra)
+        self.reason = reason
+
+    def at(self, path: str) -> FieldProblem:
+        return FieldProblem(path, self.reason, self.en, self.zh)
+
+
+class NotResponsible(BadRequest):
+    slug = "not-responsible"
+    handle_code = 301
+    title_en = "This node is not responsible for the prefix"
+    title_zh = "本节点不负责该前缀"
+    remedy_en = "Ask a recursive node, or the node that the prefix was given to."
+    remedy_zh = "请向递归节点或该前缀所属的节点查询。"
+
+
+class BodyNotJson(BadRequest):
+    slug = "body-not-json"
+    title_en = "The body is not valid JSON"
+    title_zh = "请求体不是有效的 JSON"
+    remedy_en = "Send UTF-8 JSON with Content-Type: application/json."
+    remedy_zh = "请以 UTF-8 编码发送 JSON，并设置 Content-Type: application/json。"
+
+
+class ParameterInvalid(BadRequest):
+    slug = "parameter-invalid"
+    title_en = "A query parameter is not valid"
+    title_zh = "查询参数不正确"
+    remedy_en = "Correct the parameters named in errors; /docs lists what is accepted."
+    remedy_zh = "请更正 errors 中列出的参数；可用参数见 /docs。"
+
+
+class CredentialMissing(Unauthenticated):
+    slug = "credential-missing"
+    title_en = "A key is needed"
+    title_zh = "需要密钥"
+    remedy_en = "Send the header Authorization: Bearer <key>. The node's operator issues keys."
+    remedy_zh = "请发送请求头 Authorization: Bearer <密钥>。密钥由节点运营方签发。"
+
+
+class CredentialWrong(Unauthenticated):
+    slug = "credential-wrong"
+    handle_code = 403
+    title_en = "The key is not valid"
+    title_zh = "密钥无效"
+    remedy_en = "Check that the key is whole, was not revoked and has not expired; ask the operator for a new one."
+    remedy_zh = "请检查密钥是否完整、是否已吊销或过期；必要时向运营方申请新密钥。"
+
+
+class LoginWrong(Unauthenticated):
+    slug = "login-wrong"
+    handle_code = 403
+    snms_status = -2
+    title_en = "User name or password is wrong"
+    title_zh = "用户名/密码错误！"
+    remedy_en = (
+        "The user name is an application identity such as 88.118.8/App_mes; its enterprise can renew the password."
+    )
+    remedy_zh = "用户名为应用标识身份，例如 88.118.8/App_mes；所属企业可以重置密码。"
+
+
+class RoleNotEnough(Forbidden):
+    slug = "role-not-enough"
+    title_en = "This key may not do that"
+    title_zh = "该密钥无权执行此操作"
+    remedy_en = "Use a key with the role named in needed_role."
+    remedy_zh = "请使用具有 needed_role 所列角色的密钥。"
+
+
+class PrefixNotYours(Forbidden):
+    slug = "prefix-not-yours"
+    title_en = "The prefix belongs to somebody else"
+    title_zh = "该前缀不属于您"
+    remedy_en = "Use one of your own prefixes, or ask the operator to give you this one."
+    remedy_zh = "请使用您自己的前缀，或向运营方申请该前缀。"
+
+
+class PrefixSuspended(Forbidden):
+    slug = "prefix-suspended"
+    title_en = "The prefix is suspended"
+    title_zh = "该前缀已被暂停"
+    remedy_en = "Ask the operator why, and to resume it."
+    remedy_zh = "请联系运营方了解原因并申请恢复。"
+
+
+class LoginSwitchedOff(Forbidden):
+    slug = "login-switched-off"
+    title_en = "This way of logging in is switched off here"
+    title_zh = "本节点已停用该登录方式"
+    remedy_en = "Log in with POST /identity/token over TLS, or send a key of the enterprise."
+    remedy_zh = "请通过 TLS 调用 POST /identity/token 登录，或直接使用企业密钥。"
