@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from core.addresses import Network, client_address
 from core.errors import (
     BodyInvalid,
     BodyNotJson,
@@ -23,14 +22,18 @@ from core.errors import (
     ParameterInvalid,
     Problem,
 )
-from core.identifier import Identifier, decode_path, parse_identifier
+from core.exchange import ANY_ORIGIN, Answer, Ask, json_body, request_id_of
+from core.exchange import now as now
+from core.identifier import Identifier, identifier_in_url
 from core.negotiation import language
 from core.problems import MEDIA_TYPE, document
+from core.rate_limit import RATE_FIELDS
 from core.telemetry import observe_request
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REQUEST_ID = web.RequestKey("request_id", str)
+TRUSTED_PROXIES: web.AppKey[tuple[Network, ...]] = web.AppKey("trusted_proxies", tuple)
 # A page instead of a JSON document, where the client is a browser; set by the roof.
 PROBLEM_PAGE: web.AppKey[Callable[[web.Request, Problem], web.Response | None]] = web.AppKey("problem_page")
 
@@ -45,25 +48,71 @@ def json_bytes(body: bytes, *, status: int = 200, headers: dict[str, str] | None
     )
 
 
+def source_of(request: web.Request) -> str | None:
+    """The address that the request comes from, behind proxies too where they are known."""
+    trusted = request.app[TRUSTED_PROXIES]
+    forwarded = request.headers.getall("X-Forwarded-For", ()) if trusted else ()
+    return client_address(request.remote, forwarded, trusted)
+
+
 async def read_json(request: web.Request) -> Any:
     """The body as JSON. Raises `BodyTooLarge`, `BodyNotJson`."""
+    return json_body(await _read_body(request))
+
+
+def ask_of(request: web.Request, body: bytes = b"") -> Ask:
+    """The request as a door of both lanes takes it."""
+    address = request.rel_url
+    return Ask(
+        address.raw_path,
+        address.raw_query_string,
+        request.headers,
+        source_of(request),
+        body,
+        request[REQUEST_ID],
+        request.method,
+    )
+
+
+async def whole_ask(request: web.Request) -> Ask:
+    """The same with the body. Raises `BodyTooLarge`, `BodyNotJson`."""
+    return ask_of(request, await _read_body(request))
+
+
+def web_answer(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body or None, headers=answer.headers)
+
+
+async def _read_body(request: web.Request) -> bytes:
     try:
-        body = await request.read()
+        return await request.read()
     except web.HTTPRequestEntityTooLarge:
         limit = request.app[BODY_LIMIT]
         raise BodyTooLarge(f"The body has more than {limit} bytes", f"请求体超过 {limit} 字节", limit=limit) from None
     except web.RequestPayloadError:
         raise BodyNotJson("The body is not encoded as its headers say", "请求体的编码与请求头不符") from None
+
+
+async def read_at_most(request: web.Request, limit: int) -> bytes:
+    """The body as it is, no larger than `limit` bytes however it is sent. Raises `BodyTooLarge`, `BodyNotJson`."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as wrong:
-        where = f"line {wrong.lineno}, column {wrong.colno}"
-        raise BodyNotJson(f"{wrong.msg} ({where})", f"JSON 解析失败：第 {wrong.lineno} 行第 {wrong.colno} 列") from None
+        if (request.content_length or 0) <= limit:
+            content = bytearray()
+            async for chunk in request.content.iter_chunked(64 * 1024):
+                content += chunk
+                if len(content) > limit:
+                    break
+            else:
+                return bytes(content)
+    except web.RequestPayloadError:
+        raise BodyNotJson("The body is not encoded as its headers say", "请求体的编码与请求头不符") from None
+    raise BodyTooLarge(f"The body has more than {limit} bytes", f"请求体超过 {limit} 字节", limit=limit)
 
 
-async def read_object(request: web.Request, known: frozenset[str]) -> dict[str, Any]:
-    """The body as a JSON object whose members are among `known`. Raises `BodyInvalid` too."""
-    body = await read_json(request)
+async def read_object(request: web.Request, known: frozenset[str], limit: int | None = None) -> dict[str, Any]:
+    """The body, where `limit` is given no larger than that, as a JSON object whose members are among `known`. Raises
+    `BodyInvalid` too."""
+    body = await read_json(request) if limit is None else json_body(await read_at_most(request, limit))
     if not isinstance(body, dict):
         raise BodyInvalid(errors=(FieldProblem("", "not-an-object", "must be a JSON object", "必须是 JSON 对象"),))
     if problems := unknown_members(body, known, ""):
@@ -91,7 +140,7 @@ def identifier_in_path(request: web.Request, before: str, after: str = "") -> Id
     raw = request.rel_url.raw_path
     if not (raw.startswith(before) and raw.endswith(after)):
         raise PageUnknown()
-    return parse_identifier(decode_path(raw[len(before) : len(raw) - len(after)]))
+    return identifier_in_url(raw[len(before) : len(raw) - len(after)])
 
 
 def whole_number(request: web.Request, name: str, *, default: int, least: int, most: int) -> int:
@@ -113,10 +162,6 @@ def whole_number(request: web.Request, name: str, *, default: int, least: int, m
     )
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 def preferred_language(request: web.Request) -> str:
     """`?lang=zh` or `en` where a link set it, else by `Accept-Language`."""
     asked = request.query.get("lang")
@@ -132,8 +177,9 @@ BODY_LIMIT: web.AppKey[int] = web.AppKey("body_limit", int)
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Number the request, render its problems, measure it."""
     began = time.perf_counter()
-    request_id = _request_id(request)
+    request_id = request_id_of(request.headers.get("X-Request-Id"))
     request[REQUEST_ID] = request_id
+    RATE_FIELDS.set(None)  # one task may serve many requests of a connection
     try:
         response = await handler(request)
     except Problem as problem:
@@ -151,11 +197,19 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
+async def add_rate_fields(_: web.Request, response: web.StreamResponse) -> None:
+    """For `on_response_prepare`: what the answer says of its caller's limits, streamed or not."""
+    if fields := RATE_FIELDS.get():
+        response.headers.update(fields)
+
+
 def problem_document(request: web.Request, problem: Problem) -> web.Response:
     """The JSON form of a problem."""
     body = document(problem, language=preferred_language(request), request_id=request.get(REQUEST_ID, ""))
     return web.Response(
-        body=orjson.dumps(body), status=problem.status, headers={"Content-Type": MEDIA_TYPE, **problem.headers}
+        body=orjson.dumps(body),
+        status=problem.status,
+        headers={"Content-Type": MEDIA_TYPE, **ANY_ORIGIN, **problem.headers},
     )
 
 
@@ -182,11 +236,6 @@ def _from_http_exception(request: web.Request, raised: web.HTTPException) -> web
         log.warning("unexpected %s: %s", type(raised).__name__, raised)
         problem = InternalError()
     return _problem_response(request, problem)
-
-
-def _request_id(request: web.Request) -> str:
-    sent = request.headers.get("X-Request-Id", "")
-    return sent if 0 < len(sent) <= 64 and sent.isascii() and sent.isprintable() else secrets.token_hex(8)
 
 
 def _route_name(request: web.Request) -> str:

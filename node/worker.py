@@ -10,15 +10,19 @@ import asyncio
 import gc
 import logging
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from aiohttp import web
 
+from core.addresses import source_finder
+from core.fast_lane import IDLE_SECONDS, FastLane
 from core.settings import Settings, load_settings
 from core.telemetry import start_logging
-from node.compose import make_app
+from node.compose import FAST_DOORS, make_app
 from node.listening import listening_socket
 
 log = logging.getLogger(__name__)
@@ -43,17 +47,33 @@ async def work(settings: Settings, number: int, ready_file: Path | None) -> int:
     loop.set_exception_handler(on_exception)
     for number_of_signal in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number_of_signal, end, 0)
-    runner = web.AppRunner(
-        make_app(settings, number), access_log=None, keepalive_timeout=75, shutdown_timeout=_STOP_SECONDS
-    )
-    try:
-        await runner.setup()
-        await web.SockSite(runner, listening_socket(settings.http_host, settings.http_port), backlog=_BACKLOG).start()
+    async with serving(settings, number):
         if ready_file is not None:
             ready_file.touch()
         _calm_collector()
         log.info("serving on port %d", settings.http_port)
         return await stop
+
+
+@asynccontextmanager
+async def serving(settings: Settings, number: int, stop_seconds: float = _STOP_SECONDS) -> AsyncIterator[None]:
+    """A worker on both lanes. Leaving it, what was asked is answered before the connections close."""
+    loop = asyncio.get_running_loop()
+    app = make_app(settings, number)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_SECONDS, shutdown_timeout=stop_seconds)
+    try:
+        await runner.setup()
+        assert runner.server is not None  # set by setup()
+        lane = FastLane(app[FAST_DOORS], runner.server, source_of=source_finder(settings.proxy_networks))
+        listener = listening_socket(settings.http_host, settings.http_port)
+        server = await loop.create_server(lane, sock=listener, backlog=_BACKLOG)
+        sweeping = asyncio.create_task(lane.sweep())
+        try:
+            yield
+        finally:
+            server.close()
+            sweeping.cancel()
+            await lane.close(stop_seconds)
     finally:
         await runner.cleanup()
 

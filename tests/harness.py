@@ -17,14 +17,14 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
-from aiohttp import web
 from pydantic import SecretStr
 
 from core.settings import Settings, load_settings
-from node.compose import make_app
 from node.embedded.programs import Preference
 from node.keys import make_operator_key
+from node.worker import serving
 
+PERSONAL_DATA_KEY = "Qmlhb2ppZSB0ZXN0cyBvbmx5LCBuZXZlciBhIHNlY3I="
 ROOT = Path(__file__).resolve().parents[1]
 # As for a node: `BIAOJIE_EMBEDDED=wheels make test` runs the suite on the servers that the wheels carry.
 PROGRAMS: Preference = load_settings().embedded
@@ -40,7 +40,8 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return orjson.loads(self.body) if "json" in self.headers.get("Content-Type", "") else None
+        kind = self.headers.get("Content-Type", "")
+        return orjson.loads(self.body) if "json" in kind and "ndjson" not in kind else None
 
 
 @dataclass(slots=True)
@@ -120,6 +121,8 @@ def free_port() -> int:
 
 
 def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
+    more.setdefault("personal_data_key", SecretStr(PERSONAL_DATA_KEY))
+    more.setdefault("applications_per_hour", 100_000)
     return load_settings(
         database_url=SecretStr(database_url),
         redis_url=SecretStr(redis_url),
@@ -132,13 +135,8 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
 @asynccontextmanager
 async def worker_here(settings: Settings, number: int = 0) -> AsyncIterator[str]:
     """A whole worker in this process, on its port; gives its base URL."""
-    runner = web.AppRunner(make_app(settings, number), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", settings.http_port).start()
-    try:
+    async with serving(settings, number, stop_seconds=1):
         yield f"http://127.0.0.1:{settings.http_port}"
-    finally:
-        await runner.cleanup()
 
 
 @contextmanager

@@ -1,0 +1,390 @@
+"""The fast lane: plain requests answered without the web framework, everything else handed to it.
+
+A connection begins here. Requests that a door of the lane takes (`Doors`) are read with httptools and answered at once, in
+order; at the first one that is anything else the connection, with all that was read of it, is given to aiohttp by
+`transport.set_protocol` and stays there. What a door says on this lane is what it says on the other.
+
+Bounds: a head of 16 KiB, a body of 64 KiB (more goes to aiohttp, which has its own), 128 KiB of unread requests (reading
+pauses), 75 s of idleness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import formatdate
+from enum import Enum
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+
+from core.errors import InternalError, Problem
+from core.exchange import Answer, Ask, problem_of, request_id_of
+from core.rate_limit import RATE_FIELDS
+from core.telemetry import observe_request
+
+log = logging.getLogger(__name__)
+# What a door makes of a request: an answer, a promise of one, or None where it is not for the fast lane.
+Door = Callable[[Ask], "Answer | Awaitable[Answer] | None"]
+# The same for a GET without a query whose answer may lie ready: path, header fields, address.
+QuickDoor = Callable[[str, "Head", "str | None"], "Answer | None"]
+SourceOf = Callable[[str | None, Mapping[str, str]], str | None]
+
+_MOST_HEAD = 16 * 1024
+_MOST_BODY = 64 * 1024
+_MOST_UNREAD = 128 * 1024
+IDLE_SECONDS = 75.0
+_SWEEP_SECONDS = 5.0
+_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
+# Requests with these are the framework's business; so are those that say anything twice.
+_ELSEWHERE_FIELDS = frozenset(
+    (b"connection", b"expect", b"transfer-encoding", b"upgrade", b"content-encoding", b"trailer", b"te")
+)
+_KEEP_ALIVE = b"keep-alive"
+_LINE = re.compile(rb"(GET|POST) (/[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/1\.1")  # no `#`, nothing but visible ASCII
+_HEADS_HELD, _HEAD_HELD = 2_000, 2_048  # how many, and bytes of the largest
+
+
+class _Step(Enum):
+    ANSWERED, WAIT, ELSEWHERE = range(3)
+
+
+_ANSWERED, _WAIT, _ELSEWHERE = _Step
+
+
+class Head:
+    """The header fields of a request, as one client sends them again and again; shared, so never changed.
+
+    `size` is the stated length of the body, None where none is stated. `memo` is for doors: what they read out of it.
+    """
+
+    __slots__ = ("headers", "memo", "size")
+
+    def __init__(self, headers: dict[str, str], size: int | None) -> None:
+        self.headers = headers
+        self.size = size
+        self.memo: Any = None
+
+    def request_id(self) -> str:
+        return request_id_of(self.headers.get("x-request-id"))
+
+
+class _HeadReader:
+    """What httptools finds in header fields; `plain` is False where the framework must look at them."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.plain = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        lower = name.lower()
+        if lower in _ELSEWHERE_FIELDS and not (lower == b"connection" and value.lower() == _KEEP_ALIVE):
+            self.plain = False
+        text = lower.decode("ascii", "replace")
+        if text in self.headers:
+            self.plain = False
+        self.headers[text] = value.decode("utf-8", "surrogateescape").strip(" \t")
+
+
+def read_head(block: bytes) -> Head | None:
+    """Header fields from the CRLF before them to the empty line after them; None where they are not for the lane."""
+    reader = _HeadReader()
+    try:
+        httptools.HttpRequestParser(reader).feed_data(b"POST / HTTP/1.1" + block)
+    except httptools.HttpParserError:
+        return None
+    stated = reader.headers.get("content-length")
+    if not reader.plain or (stated is not None and not (stated.isascii() and stated.isdigit())):
+        return None
+    size = int(stated) if stated is not None else None
+    return None if size is not None and size > _MOST_BODY else Head(reader.headers, size)
+
+
+class Doors:
+    """Which requests have a door on the lane: GET by the beginning of the path, POST by the whole of it."""
+
+    def __init__(self) -> None:
+        self._gets: list[tuple[str, str, Door]] = []
+        self._posts: dict[str, tuple[str, Door]] = {}
+        self.quick: list[tuple[str, str, QuickDoor]] = []
+
+    def add_get(self, begins: str, route: str, door: Door) -> None:
+        """`route` is the pattern under which its requests are counted. Asked in the order in which they were added."""
+        self._gets.append((begins, route, door))
+
+    def add_quick(self, begins: str, route: str, door: QuickDoor) -> None:
+        """Asked before the door of the same path, without an `Ask`: for what lies ready."""
+        self.quick.append((begins, route, door))
+
+    def add_post(self, path: str, door: Door) -> None:
+        self._posts[path] = (path, door)
+
+    def find(self, method: str, path: str) -> tuple[str, Door] | None:
+        if method == "POST":
+            return self._posts.get(path)
+        for begins, route, door in self._gets:
+            if path.startswith(begins):
+                return route, door
+        return None
+
+
+class FastLane:
+    """What all connections of a worker share. `framework` makes the protocol that takes what is not for the lane."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        framework: Callable[[], asyncio.BaseProtocol],
+        *,
+        source_of: SourceOf = lambda peer, _: peer,
+    ) -> None:
+        self.doors = doors
+        self.framework = framework
+        self.source_of = source_of
+        self.connections: set[_Connection] = set()
+        self._date, self._date_until = b"", 0.0
+        self._heads: dict[bytes, Head] = {}
+
+    def __call__(self) -> asyncio.Protocol:
+        return _Connection(self)
+
+    def head(self, block: bytes) -> Head | None:
+        """Header fields, read once for all requests that have the same; None where they are not for the lane."""
+        held = self._heads.get(block)
+        if held is None:
+            held = read_head(block)
+            if held is not None and len(block) <= _HEAD_HELD and "x-request-id" not in held.headers:
+                if len(self._heads) >= _HEADS_HELD:
+                    self._heads.clear()
+                self._heads[block] = held
+        return held
+
+    def date(self, now: float) -> bytes:
+        if now >= self._date_until:
+            self._date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
+            self._date_until = now + 1.0 - time.time() % 1.0
+        return self._date
+
+    async def sweep(self) -> None:
+        """Close idle connections, for ever."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            before = time.monotonic() - IDLE_SECONDS
+            for connection in [held for held in self.connections if held.quiet_since < before]:
+                connection.close_if_idle()
+
+    async def close(self, seconds: float) -> None:
+        """Let what was asked be answered, for `seconds` at most, then close."""
+        for connection in list(self.connections):
+            connection.close_if_idle()
+        waiting = [held.working for held in self.connections if held.working is not None]
+        if waiting:
+            await asyncio.wait(waiting, timeout=seconds)
+        for connection in list(self.connections):
+            connection.close()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, for as long as it is on the lane. Of `_buffer`, what lies before `_begin` was answered."""
+
+    def __init__(self, lane: FastLane) -> None:
+        self._lane = lane
+        self._transport: Any = None
+        self._peer: str | None = None
+        self._source: str | None = None  # where its requests come from, but for those that name somebody else
+        self._buffer = b""
+        self._begin = 0
+        self._writable = True
+        self._reading = True
+        self.working: asyncio.Task[None] | None = None
+        self.quiet_since = time.monotonic()
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else None
+        self._source = self._lane.source_of(self._peer, {})
+        self._lane.connections.add(self)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._lane.connections.discard(self)
+        if self.working is not None:
+            self.working.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._go_on()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        self._go_on()
+        if len(self._buffer) > _MOST_UNREAD and self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+
+    # The work.
+
+    def _go_on(self) -> None:
+        """Answer what can be answered now; what follows a promise waits for it."""
+        if self._transport is None:
+            return
+        ready: list[bytes] = []
+        step = _ANSWERED
+        while step is _ANSWERED and self.working is None and self._writable and self._begin < len(self._buffer):
+            step = self._one(ready)
+        if ready:
+            self.quiet_since = time.monotonic()
+            self._transport.write(b"".join(ready))
+        self._buffer, self._begin = self._buffer[self._begin :], 0
+        if step is _ELSEWHERE:
+            self._hand_over()
+        elif not self._reading and len(self._buffer) <= _MOST_UNREAD:
+            self._reading = True
+            self._transport.resume_reading()
+
+    def _one(self, ready: list[bytes]) -> _Step:
+        """The next request of the buffer."""
+        buffer, begin = self._buffer, self._begin
+        end = buffer.find(b"\r\n\r\n", begin)
+        if end < 0:
+            fits = len(buffer) - begin <= _MOST_HEAD and buffer[begin : begin + 1] in (b"G", b"P")
+            return _WAIT if fits else _ELSEWHERE
+        if end - begin > _MOST_HEAD:
+            return _ELSEWHERE
+        began = time.perf_counter()
+        line_end = buffer.find(b"\r\n", begin)
+        line, head = _LINE.fullmatch(buffer, begin, line_end), self._lane.head(buffer[line_end : end + 4])
+        if line is None or head is None:
+            return _ELSEWHERE
+        path = line[2].decode("ascii")
+        size = head.size
+        if line[1] == b"POST":
+            if size is None:
+                return _ELSEWHERE
+            if len(buffer) < end + 4 + size:
+                return _WAIT
+            return self._answer(
+                ready, "POST", path, line[3], head, buffer[end + 4 : end + 4 + size], end + 4 + size, began
+            )
+        if size is not None:
+            return _ELSEWHERE
+        if line[3] is None:
+            for begins, route, quick in self._lane.doors.quick:
+                if path.startswith(begins) and (answer := quick(path, head, self._source)) is not None:
+                    ready.append(self._rendered(head.request_id(), answer, "GET", route, began))
+                    self._begin = end + 4
+                    return _ANSWERED
+        return self._answer(ready, "GET", path, line[3], head, b"", end + 4, began)
+
+    def _answer(
+        self,
+        ready: list[bytes],
+        method: str,
+        path: str,
+        query: bytes | None,
+        head: Head,
+        body: bytes,
+        end: int,
+        began: float,
+    ) -> _Step:
+        """Ask the door; `end` is where the next request begins."""
+        found = self._lane.doors.find(method, path)
+        if found is None:
+            return _ELSEWHERE
+        named = "x-forwarded-for" in head.headers
+        source = self._lane.source_of(self._peer, head.headers) if named else self._source
+        ask = Ask(path, (query or b"").decode("ascii"), head.headers, source, body, head.request_id(), method)
+        route, door = found
+        said = _said(door, ask)
+        if said is None:
+            return _ELSEWHERE
+        self._begin = end
+        if isinstance(said, Answer):
+            ready.append(self._rendered(ask.request_id, said, method, route, began))
+        else:
+            self.working = asyncio.ensure_future(self._answer_later(ask, said, route, began))
+        return _ANSWERED
+
+    async def _answer_later(self, ask: Ask, promise: Awaitable[Answer], route: str, began: float) -> None:
+        RATE_FIELDS.set(None)  # this task may have been begun by the one before it, and have its context
+        try:
+            answer = await promise
+        except Problem as problem:
+            answer = problem_of(ask, problem)
+        except Exception:
+            answer = _failed(ask)
+        self.working = None
+        if self._transport is not None and not self._transport.is_closing():
+            more = _lines(fields).encode() if (fields := RATE_FIELDS.get()) else b""
+            self._transport.write(self._rendered(ask.request_id, answer, ask.method, route, began, more))
+            self.quiet_since = time.monotonic()
+            self._go_on()
+
+    def _rendered(
+        self, request_id: str, answer: Answer, method: str, route: str, began: float, more: bytes = b""
+    ) -> bytes:
+        """The answer as it is sent, `more` among its headers; it is counted here."""
+        now = time.perf_counter()
+        observe_request(route, method, answer.status, now - began)
+        head = answer.rendered or fixed_head(answer.status, len(answer.body), answer.headers)
+        return b"".join(
+            (head, more, b"X-Request-Id: ", request_id.encode(), b"\r\n", self._lane.date(now), b"\r\n", answer.body)
+        )
+
+    def _hand_over(self) -> None:
+        """aiohttp takes the connection, from the first byte of the request that is not ours."""
+        transport, unread = self._transport, self._buffer
+        self._lane.connections.discard(self)
+        self._transport, self._buffer = None, b""
+        if not self._reading:
+            transport.resume_reading()
+        protocol: Any = self._lane.framework()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if not self._writable:
+            protocol.pause_writing()
+        protocol.data_received(unread)
+
+    def close_if_idle(self) -> None:
+        if self.working is None:
+            self.close()
+
+    def close(self) -> None:
+        self._lane.connections.discard(self)
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _said(door: Door, ask: Ask) -> Answer | Awaitable[Answer] | None:
+    try:
+        return door(ask)
+    except Problem as problem:
+        return problem_of(ask, problem)
+    except Exception:
+        return _failed(ask)
+
+
+def _failed(ask: Ask) -> Answer:
+    """The edge: whatever it is, the caller gets a document and the log the trace."""
+    log.exception("request to %s failed (%s)", ask.raw_path[:200], ask.request_id)
+    return problem_of(ask, InternalError())
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+def fixed_head(status: int, size: int, headers: Mapping[str, str]) -> bytes:
+    """Status line and headers of a body of `size` bytes, but for what differs from request to request."""
+    length = "" if status in (204, 304) else f"Content-Length: {size}\r\n"
+    fixed = f"{_lines(headers)}{length}X-Content-Type-Options: nosniff\r\nServer: biaojie\r\n"
+    return _STATUS_LINES[status] + fixed.encode("utf-8")
