@@ -8,7 +8,7 @@ their usual value are left out: the common value is `[2001,"MODEL","BAV99"]`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -54,6 +54,8 @@ class HandleValue:
     ttl_seconds: int = DEFAULT_TTL_SECONDS
     permissions: int = DEFAULT_PERMISSIONS
     timestamp: int | None = None
+    # Nothing was said of who sees it, so a template decides. Never stored.
+    by_default: bool = field(default=False, compare=False)
 
     @property
     def public(self) -> bool:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import FieldProblem, IdentifierMalformed
 from core.identifier import Identifier, parse_identifier
-from core.template import check_values
+from core.schemes import scheme_of_prefix
+from core.template import fit_values
 from core.value_intake import check_size, parse_values
 from core.values import pack
 from registry.bulk.layout import Column, Target
+from registry.bulk.whole_rows import body_of, is_whole, withdrawal_of
 from registry.intake import parse_registration
 
 # A dotted number before a slash is a prefix: taken as a suffix it would be a surprise.
@@ -33,6 +35,7 @@ class Admitted:
     shown: str | None
     template_id: int | None
     value: str
+    withdrawal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Item:
 
 
 def judge(wish: Cells | Item, target: Target) -> Admitted | Refused:
+    if isinstance(wish, Cells) and is_whole(wish.cells):
+        wish = Item(wish.row, body_of(wish.identifier, wish.cells))
     return judge_cells(wish, target) if isinstance(wish, Cells) else judge_item(wish, target)
 
 
@@ -79,7 +84,7 @@ def judge_cells(wish: Cells, target: Target) -> Admitted | Refused:
     ]
     values = parse_values(raw, "values", problems)
     if values and target.template is not None:
-        check_values(target.template, values, "values", problems)
+        values = fit_values(target.template, values, "values", problems)
     packed = pack(values)
     check_size(packed, "values", problems)
     if identifier is None or problems:
@@ -89,7 +94,8 @@ def judge_cells(wish: Cells, target: Target) -> Admitted | Refused:
 
 
 def judge_item(wish: Item, target: Target) -> Admitted | Refused:
-    """`{"identifier", "values", "template"}`; without a template of its own the job's counts."""
+    """`{"identifier", "values", "template"}`, and of a withdrawn one `status` and `withdrawn`; without a template of its own
+    the job's counts."""
     problems: list[FieldProblem] = []
     named = wish.body.get("identifier")
     named = named if isinstance(named, str) else ""
@@ -100,16 +106,25 @@ def judge_item(wish: Item, target: Target) -> Admitted | Refused:
         return refuse(wish.row, named, problems)
     template = target.template
     if registration.template is not None:
-        template = target.templates.get(registration.template.key(target.prefix.suffix_case_sensitive))
+        key = registration.template.key(target.prefix.suffix_case_sensitive)
+        template = target.templates.get(key)
         if template is None:
             problems.append(
-                FieldProblem("template", "template-unknown", "there is no such template here", "该模板不存在")
+                FieldProblem("template", "template-draft", "the template is a draft", "该模板为草稿，尚未发布")
+                if key in target.drafts
+                else FieldProblem("template", "template-unknown", "there is no such template here", "该模板不存在")
             )
+    packed = registration.packed
     if template is not None:
-        check_values(template, registration.values, "values", problems)
+        fitted = fit_values(template, registration.values, "values", problems)
+        if fitted is not registration.values:
+            packed = pack(fitted)
+            check_size(packed, "values", problems)
+    withdrawal = withdrawal_of(wish.body, identifier, target, problems)
     if problems:
         return refuse(wish.row, named, problems)
-    return _admit(wish.row, identifier, target, template.id if template else None, registration.packed)
+    admitted = _admit(wish.row, identifier, target, template.id if template else None, packed)
+    return replace(admitted, withdrawal=withdrawal) if withdrawal else admitted
 
 
 def read_identifier(text: str, target: Target, problems: list[FieldProblem]) -> Identifier | None:
@@ -121,14 +136,16 @@ def read_identifier(text: str, target: Target, problems: list[FieldProblem]) -> 
             raise IdentifierMalformed("identifier-missing", "the identifier is empty", "标识为空")
         before, slash, _ = text.partition("/")
         whole = bool(slash) and Identifier(before, "x").prefix_key == prefix.key
-        if not whole and _FOREIGN.match(text):
+        if not whole and _FOREIGN.match(text) and scheme_of_prefix(prefix.key) is None:
             raise IdentifierMalformed(
                 "prefix-differs",
                 f"looks like an identifier of the prefix {before[:64]}, not {prefix.shown}; if it is a suffix, write "
                 f"{prefix.shown}/ before it",
                 f"看起来属于前缀 {before[:64]}，而不是 {prefix.shown}；如果它是后缀，请在前面写上 {prefix.shown}/",
             )
-        return parse_identifier(text if whole else f"{prefix.shown}/{text}")
+        found = parse_identifier(text if whole else f"{prefix.shown}/{text}")
+        found.lies_under(prefix.key)
+        return found
     except IdentifierMalformed as wrong:
         problems.append(wrong.at("identifier"))
         return None

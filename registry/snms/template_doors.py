@@ -9,12 +9,14 @@ import orjson
 from aiohttp import web
 
 from core.errors import BodyInvalid, FieldProblem, ParameterInvalid
-from core.template import Template, TemplateItem
+from core.template import Template
+from core.template_item import TemplateItem
 from core.web import read_json
 from registry.snms.edge import caller, succeeded
 from registry.snms.templates import Wish, merged, parse_template, shown, template_named
+from registry.template_wish import Definition
 from registry.verbs.change_template import change_template, find_template, retire_template
-from registry.verbs.publish_template import publish
+from registry.verbs.publish_template import publish, unknown
 
 _V3, _V5 = "/snms/api/v3/template", "/snms/api/v5/template"
 
@@ -39,7 +41,7 @@ async def get_template(request: web.Request) -> web.Response:
 async def post_template(request: web.Request) -> web.Response:
     registry, principal, origin = await caller(request)
     wish = parse_template(await read_json(request), numbered=_numbered(request))
-    await publish(registry, principal, origin, wish.identifier, wish.items, wish.facts_text())
+    await publish(registry, principal, origin, wish.identifier, Definition(wish.items, facts=wish.facts))
     return succeeded(True)
 
 
@@ -68,7 +70,9 @@ async def delete_template(request: web.Request) -> web.Response:
     identifier = template_named(body if isinstance(body, Mapping) else {}, problems)
     if identifier is None:
         raise BodyInvalid(errors=tuple(problems))
-    await retire_template(registry, principal, origin, identifier)
+    _, by_this_call = await retire_template(registry, principal, origin, identifier, None)
+    if not by_this_call:
+        raise unknown(identifier)
     return succeeded(True)
 
 

@@ -1,7 +1,7 @@
 """Templates in the SNMS form, versions 3 and 5: into what the registry keeps, and back. Pure.
 
-Version 3 knows neither `idIndex` (indexes are given from 2000 on, in order) nor `state` (every item is enabled). Industry
-codes (GB/T 4754) are held to their shape: a letter, two, three and four digits.
+Version 3 knows neither `idIndex` (indexes are given from 2000 on, in order) nor `state` (every item is enabled). Rules that
+this form does not know (data types, ranges, patterns, who sees a value) stay as they are when a template is changed.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from typing import Any
 
 import orjson
 
+from core.data_types import LENGTH, RULES
 from core.errors import BodyInvalid, FieldProblem, IdentifierMalformed
 from core.identifier import Identifier, parse_identifier
-from core.template import FIRST_INDEX, Template, TemplateItem, parse_items
+from core.pattern import MAX_MATCHED
+from core.template import Template
+from core.template_intake import parse_items
+from core.template_item import FIRST_INDEX, TemplateItem
 from registry.snms.envelope import missing
 from registry.snms.items import MAX_VERSION, template_identifier, version_of
+from registry.template_wish import CARRIERS, INDUSTRY, check_levels, read_description
 
-MAX_PREFIX, MAX_DESCRIPTION = 64, 500
-_INDUSTRY = {
+MAX_PREFIX = 64
+_SHAPES = {
     "industryCategory": re.compile("[A-T]"),
     "industrySpecific": re.compile(r"\d{2}", re.ASCII),
     "industryTrade": re.compile(r"\d{3}", re.ASCII),
     "industrySubclass": re.compile(r"\d{4}", re.ASCII),
 }
-_TYPES = (1, 2)
 _ITEM_PATH = re.compile(r"(items\[\d+\]\.)(\w+)")
 _ITEM_WORDS = {
     "name_zh": "name",
@@ -115,7 +119,7 @@ def merged(old: Template, wish: Wish) -> tuple[TemplateItem, ...]:
 def shown(template: Template, *, numbered: bool) -> dict[str, Any]:
     """A template as the SNMS form has it."""
     facts = orjson.loads(template.facts) if template.facts else {}
-    industry = {name: facts.get(name, "") for name in _INDUSTRY}
+    industry = {name: facts.get(name, "") for name in INDUSTRY.values()}
     return {
         "id": template.id,
         "prefix": template.identifier.partition("/")[0],
@@ -140,34 +144,34 @@ def _item_shown(item: TemplateItem, numbered: bool) -> dict[str, Any]:
 
 
 def _facts(body: dict[str, Any], problems: list[FieldProblem]) -> dict[str, Any]:
-    facts: dict[str, Any] = {}
-    for name, shape in _INDUSTRY.items():
-        code = body.get(name)
-        if code is None or code == "":
-            continue
+    facts: dict[str, Any] = _industry(body, problems)
+    kind, description = body.get("type"), body.get("description")
+    if kind is not None:
+        kind = _whole(kind)
+        if kind not in CARRIERS:
+            en, zh = "must be 1 (active identifier carrier) or 2 (other)", "必须是 1（主动标识载体）或 2（其他）"
+            problems.append(FieldProblem("type", "type-invalid", en, zh))
+        facts["type"] = kind
+    if description is not None:
+        facts["description"] = read_description(description, problems)
+    return facts
+
+
+def _industry(body: dict[str, Any], problems: list[FieldProblem]) -> dict[str, Any]:
+    """Codes of GB/T 4754: each of its shape, in the list, and under the one above. Kept as they were sent."""
+    sent = {name: body[name] for name in _SHAPES if body.get(name) not in (None, "")}
+    before = len(problems)
+    for name, code in sent.items():
+        shape = _SHAPES[name]
         if not isinstance(code, str) or not shape.fullmatch(code):
             en, zh = (
                 f"must have the shape {shape.pattern} (GB/T 4754)",
                 f"格式不正确，应符合 {shape.pattern}（GB/T 4754）",
             )
             problems.append(FieldProblem(name, "industry-invalid", en, zh))
-        facts[name] = code
-    kind, description = body.get("type"), body.get("description")
-    if kind is not None:
-        kind = _whole(kind)
-        if kind not in _TYPES:
-            en, zh = "must be 1 (active identifier carrier) or 2 (other)", "必须是 1（主动标识载体）或 2（其他）"
-            problems.append(FieldProblem("type", "type-invalid", en, zh))
-        facts["type"] = kind
-    if description is not None:
-        if not isinstance(description, str) or len(description) > MAX_DESCRIPTION or "\0" in description:
-            en, zh = (
-                f"must be text of at most {MAX_DESCRIPTION} characters",
-                f"必须是最多 {MAX_DESCRIPTION} 个字符的文本",
-            )
-            problems.append(FieldProblem("description", "text-invalid", en, zh))
-        facts["description"] = description
-    return facts
+    if len(problems) == before:
+        check_levels({level: sent[name] for level, name in INDUSTRY.items() if name in sent}, INDUSTRY, problems)
+    return sent
 
 
 def _numbered(sent: list[Any], taken: dict[str, int], numbered: bool, problems: list[FieldProblem]) -> list[Any]:
@@ -228,9 +232,16 @@ def _enabled(state: Any) -> Any:
 
 
 def _named_as_before(held: dict[tuple[int, str], TemplateItem], item: TemplateItem) -> TemplateItem:
-    """An English name that the REST door gave is not one that this door knows; it stays."""
+    """An English name and rules that the REST door gave are not ones that this door knows; they stay."""
     before = held.get((item.index, item.type))
-    return replace(item, name_en=before.name_en) if before else item
+    if before is None:
+        return item
+    known = {name: getattr(item, name) for name in ("name_zh", "required", "enabled")}
+    if RULES[before.data_type] >= LENGTH:
+        known |= {"min_length": item.min_length, "max_length": item.max_length}
+    if before.pattern is not None and (item.max_length is None or item.max_length > MAX_MATCHED):
+        known["max_length"] = before.max_length
+    return replace(before, **known)
 
 
 def _refuse_repeated_names(items: tuple[TemplateItem, ...], problems: list[FieldProblem]) -> None:

@@ -6,22 +6,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from core.access import Principal, require_owner, require_writer
+from core.access import Principal, require_owner
 from core.database import store_errors
-from core.errors import TemplateUnknown
 from core.identifier import Identifier
 from core.record import Record, Status
-from core.sqlfiles import load_sql
 from core.telemetry import CHANGED
-from core.template import Template, TemplateItem, template_from_row
+from core.template import Template, template_from_row
+from core.template_item import TemplateItem
+from core.template_life import Move, State, require_move
 from core.values import keep_timestamps, unpack
 from core.values import pack as pack_values
 from registry.room import Registry
 from registry.store import AuditLine, Origin, change_record, lock_record, write_audit
-from registry.verbs.publish_template import items_text, packed_items
+from registry.template_store import SQL, Held, find_held, outlines_text, packed_items, rules_text
+from registry.template_wish import Definition
+from registry.verbs.publish_template import own_prefix, refuse_too_large, unknown
 from registry.verbs.revise import current_version
 
-_SQL = load_sql("registry", "snms.sql")
 Change = Callable[[Template], tuple[tuple[TemplateItem, ...], str | None]]
 
 
@@ -41,7 +42,10 @@ async def change_template(
             items, facts = change(old)
             if (items, facts) == (old.items, old.facts):
                 return old
-            row = await connection.fetchrow(_SQL["change_template"], old.id, items_text(items), facts)
+            refuse_too_large(Definition(items))
+            row = await connection.fetchrow(
+                SQL["change_template"], old.id, outlines_text(items), rules_text(items), facts
+            )
             if items != old.items:
                 record = await _tell(connection, origin, key, identifier, items)
             await write_audit(connection, [AuditLine(origin, "change-template", old.identifier, 1 if record else 0)])
@@ -51,35 +55,50 @@ async def change_template(
     return _known(registry, row)
 
 
-async def retire_template(registry: Registry, principal: Principal, origin: Origin, identifier: Identifier) -> Template:
-    """No new registrations with it; it resolves as before, and identifiers that have it keep it. Errors: as for changing."""
-    key = await _own_key(registry, principal, identifier)
+async def retire_template(
+    registry: Registry, principal: Principal, origin: Origin, identifier: Identifier, reason: str | None
+) -> tuple[Held, bool]:
+    """No new registrations with it; it resolves as before, and identifiers that have it keep it. Whether this call did it.
+
+    Errors: `PrefixNotYours`, `PrefixSuspended`, `ScopeNotEnough`, `TemplateUnknown`, `TemplateState`, `StoreUnavailable`.
+    """
+    prefix = await own_prefix(registry, principal, identifier)
+    key = identifier.key(prefix.suffix_case_sensitive)
+    row = None
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
-            old = await _locked(connection, key, identifier)
-            row = await connection.fetchrow(_SQL["retire_template"], old.id)
-            await write_audit(connection, [AuditLine(origin, "retire-template", old.identifier, 0)])
-    return _known(registry, row)
+            await connection.execute(SQL["lock_templates"], prefix.key)
+            held = await find_held(connection, key)
+            if held is None:
+                raise unknown(identifier)
+            require_move(held.identifier, held.state, Move.RETIRE)
+            if held.state is State.RETIRED:
+                return held, False
+            row = await connection.fetchrow(SQL["retire_template"], held.id, reason)
+            await write_audit(connection, [AuditLine(origin, "retire-template", held.identifier, 0)])
+            made = await find_held(connection, key)
+    registry.directory.apply_templates([row])
+    assert made is not None
+    return made, True
 
 
 async def find_template(registry: Registry, principal: Principal, identifier: Identifier) -> Template:
     """A template of one's own that is in use. Errors: `PrefixNotYours`, `TemplateUnknown`, `StoreUnavailable`."""
-    require_owner(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
+    require_owner(principal, await registry.directory.fresh_owner(identifier), identifier.prefix)
     template = await registry.directory.fresh_template(identifier)
     if template is None or template.retired:
-        raise _unknown(identifier)
+        raise unknown(identifier)
     return template
 
 
 async def _own_key(registry: Registry, principal: Principal, identifier: Identifier) -> str:
-    prefix = require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
-    return identifier.key(prefix.suffix_case_sensitive)
+    return identifier.key((await own_prefix(registry, principal, identifier)).suffix_case_sensitive)
 
 
 async def _locked(connection: Any, key: str, identifier: Identifier) -> Template:
-    row = await connection.fetchrow(_SQL["lock_template"], key)
+    row = await connection.fetchrow(SQL["lock_template"], key)
     if row is None or row["retired"]:
-        raise _unknown(identifier)
+        raise unknown(identifier)
     return template_from_row(row)
 
 
@@ -99,7 +118,3 @@ def _known(registry: Registry, row: Any) -> Template:
     """What this worker goes by from now on."""
     registry.directory.apply_templates([row])
     return template_from_row(row)
-
-
-def _unknown(identifier: Identifier) -> TemplateUnknown:
-    return TemplateUnknown(f"There is no template {identifier}", f"模板不存在: {identifier}")

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from core.errors import FieldProblem
 from core.record import Record, Status, decode_record, encode_record, record_from_row
-from core.template import TemplateItem, parse_items, template_from_row
-from core.value_intake import parse_values
+from core.template import template_from_row
+from core.template_intake import parse_items
+from core.template_item import TemplateItem
+from core.value_intake import _USUAL_TEXT, _USUAL_VALUES, check_size, pack_usual, parse_values, unpack_usual
 from core.values import (
     FORMATS,
     SECRET_TYPES,
@@ -63,6 +65,45 @@ handle_values = st.lists(
     max_size=4,
     unique_by=lambda value: value.index,
 ).map(lambda values: sorted(values, key=lambda value: value.index))
+
+
+usual_values = st.lists(
+    st.fixed_dictionaries(
+        {
+            "index": st.integers(1, 9),
+            "type": st.sampled_from(["URL", "零件", "A" * 60, "A" * 61, "\n", "HS_SECKEY"]),
+            "data": st.fixed_dictionaries(
+                {"format": st.sampled_from(["string", "hex"]), "value": texts | st.just("ab")}
+            ),
+        }
+    ),
+    max_size=4,
+)
+
+
+@LAWS
+@given(usual_values | st.lists(almost_values, max_size=3) | json_values)
+def test_usual_values_are_packed_as_if_they_had_been_read_one_by_one(raw: Any) -> None:
+    packed = pack_usual(raw)
+    if packed is not None:
+        problems: list[FieldProblem] = []
+        values = parse_values(raw, "values", problems)
+        assert not problems and packed == pack(values)
+        assert [(v, v.by_default) for v in unpack_usual(packed)] == [(v, v.by_default) for v in values]
+
+
+def test_the_largest_usual_values_are_not_too_large() -> None:
+    for text in ("\x00" * _USUAL_TEXT, "\U0001f600" * _USUAL_TEXT):
+        kind = text[:60] if text.isprintable() else "x" * 60
+        raw = [
+            {"index": index, "type": kind, "data": {"format": "string", "value": text}}
+            for index in range(1, _USUAL_VALUES + 1)
+        ]
+        problems: list[FieldProblem] = []
+        packed = pack_usual(raw)
+        assert packed is not None
+        check_size(packed, "values", problems)
+        assert problems == []
 
 
 @LAWS
@@ -125,6 +166,7 @@ records = st.builds(
     st.none() | st.builds(lambda why, who: orjson.dumps({"reason": why, "successor": who}).decode(), texts, texts),
     moments,
     moments,
+    st.none() | st.integers(1, 2**31 - 1),
 )
 
 
@@ -140,7 +182,7 @@ def test_a_record_survives_the_shared_cache(record: Record) -> None:
 @given(records)
 def test_columns_that_are_null_stand_for_the_usual(record: Record) -> None:
     row = {"key": record.key, "shown": None, "value": record.packed, "version": 1, "status": 1, "template_id": None}
-    read = record_from_row(row | {"withdrawal": None, "created_at": record.created_at, "changed_at": None})
+    read = record_from_row(row | {"withdrawal": None, "created_at": record.created_at, "changed_at": None, "owner_id": None})
     assert (read.identifier, read.changed_at) == (record.key, record.created_at)
     assert (read.reason, read.successor, read.withdrawn, read.etag) == (None, None, False, '"1"')
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from core.errors import FieldProblem
-from core.template import Template, TemplateItem, check_values, parse_items
+from core.template import Template, check_values
+from core.template_intake import parse_items
+from core.template_item import TemplateItem
 from core.values import HandleValue
 
 ITEMS = (TemplateItem(2001, "MODEL", "型号", "Model", True), TemplateItem(2002, "NOTE", "备注", "Note", False))
