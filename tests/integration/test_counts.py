@@ -39,7 +39,7 @@ async def test_audit_and_counters_follow_each_request(node: Node, database: str)
         ]
         assert rows[1]["request_id"] == "batch-7" and {row["source"] for row in rows} == {"127.0.0.1"}
         assert {row["key_id"] for row in rows} == {(node.owner.key or "").split("_")[1]}
-        counted = await connection.fetch("SELECT prefix, sum(registered)::int AS n FROM registration_count GROUP BY 1")
+        counted = await connection.fetch("SELECT prefix, sum(registered)::int AS n FROM enterprise_count GROUP BY 1")
         assert {row["prefix"]: row["n"] for row in counted} == {prefix: 11}, "changes are not registrations"
     finally:
         await connection.close()
@@ -97,7 +97,7 @@ async def test_a_mixed_load_on_two_workers_creates_everything_exactly_once(
         assert {name: created[name] for name in asked} == dict.fromkeys(asked, 1)
         connection = await asyncpg.connect(database)
         rows = await connection.fetchval("SELECT count(*) FROM identifier")
-        counted = await connection.fetchval("SELECT sum(registered)::int FROM registration_count")
+        counted = await connection.fetchval("SELECT sum(registered)::int FROM enterprise_count")
         audited = await connection.fetchval("SELECT sum(identifiers)::int FROM audit")
         versions = await connection.fetchval("SELECT max(version) FROM identifier")
         await connection.close()
@@ -105,3 +105,49 @@ async def test_a_mixed_load_on_two_workers_creates_everything_exactly_once(
         assert versions == 1, "nothing that was there was changed"
         many = await workers[1].post("/api/v1/resolve", {"identifiers": sorted(asked)})
         assert {answer["status"] for answer in many.json["items"]} == {"found"}
+
+
+async def test_counts_are_told_by_enterprise_hour_and_day(node: Node, database: str) -> None:
+    for number in range(3):
+        await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/{number}"))
+    await node.stranger.post("/api/v1/identifiers", item(f"{node.stranger_prefix}/x"))
+    own = (await node.owner.get("/api/v1/counts")).json
+    assert (own["registered"], [one["registered"] for one in own["items"]]) == (3, [3])
+    everybody = (await node.operator.get("/api/v1/counts?by=day")).json
+    assert everybody["registered"] == 4 and len(everybody["items"]) == 2
+    assert all("T16:00:00" in one["since"] for one in everybody["items"]), "a day of Beijing begins at 16:00 UTC"
+    one = (await node.operator.get(f"/api/v1/counts?enterprise={own['items'][0]['enterprise_id']}")).json
+    assert one["registered"] == 3
+    assert (await node.operator.get(f"/api/v1/counts?prefix={node.stranger_prefix}")).json["registered"] == 1
+    assert (await node.owner.get(f"/api/v1/counts?prefix={node.stranger_prefix}")).json["registered"] == 0
+    refused = await node.stranger.get(f"/api/v1/counts?enterprise={own['items'][0]['enterprise_id']}")
+    assert refused.status == 403
+    for query in ("by=year", "from=2020-01-01&to=2026-01-01", "from=2026-01-02&to=2026-01-01", "enterprise=x"):
+        assert (await node.operator.get(f"/api/v1/counts?{query}")).status == 400, query
+
+
+async def test_a_prefix_that_changes_hands_counts_for_each_owner_what_was_theirs(node: Node, database: str) -> None:
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/1"))
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("UPDATE prefix SET enterprise_id = 2 WHERE prefix = $1", node.prefix)
+    finally:
+        await connection.close()
+    for number in (2, 3):
+        await node.operator.post("/api/v1/identifiers", item(f"{node.prefix}/{number}"))
+    counts = [(await node.operator.get(f"/api/v1/counts?enterprise={n}")).json["registered"] for n in (1, 2)]
+    assert counts == [1, 2], "within one hour"
+
+
+async def test_what_older_code_counts_is_counted_for_its_enterprise(node: Node, database: str) -> None:
+    """While a node is being upgraded its workers of before still write the table of before."""
+    statement = """INSERT INTO registration_count (prefix, hour, slot, registered)
+        VALUES ($1, date_trunc('hour', now()), 7, $2) ON CONFLICT (prefix, hour, slot)
+        DO UPDATE SET registered = registration_count.registered + excluded.registered"""
+    connection = await asyncpg.connect(database)
+    try:
+        for number in (2, 5):
+            await connection.execute(statement, node.prefix, number)
+    finally:
+        await connection.close()
+    assert (await node.operator.get("/api/v1/counts?enterprise=1")).json["registered"] == 7
