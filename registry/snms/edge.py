@@ -10,7 +10,7 @@ from aiohttp import web
 
 from core.access import Principal
 from core.errors import CredentialMissing, InternalError, MethodNotAllowed, PageUnknown, Problem
-from core.web import REQUEST_ID, Handler, json_answer, json_bytes, now
+from core.web import REQUEST_ID, Handler, json_answer, json_bytes, now, source_of
 from registry.doors import REGISTRY
 from registry.room import Registry
 from registry.snms.envelope import failure, success
@@ -58,16 +58,16 @@ def failed(problem: Problem, message: str | None = None) -> web.Response:
 async def caller(request: web.Request) -> tuple[Registry, Principal, Origin]:
     """Who calls: by a token, or by a key of the enterprise; `Bearer` may be left out.
 
-    Raises `CredentialMissing`, `CredentialWrong`, `StoreUnavailable`.
+    Raises `CredentialMissing`, `CredentialWrong`, `SourceNotAllowed`, `RateLimited`, `StoreUnavailable`.
     """
-    registry, login = request.app[REGISTRY], request.app[LOGIN]
+    registry, login, source = request.app[REGISTRY], request.app[LOGIN], source_of(request)
     sent = request.headers.get("Authorization", "").strip()
     scheme, _, rest = sent.partition(" ")
     token = rest.strip() if scheme.lower() == "bearer" else sent
     if not token:
         raise CredentialMissing()
     if token.startswith("bj_"):
-        principal = await registry.directory.principal(f"Bearer {token}", now())
+        principal = await registry.directory.principal(f"Bearer {token}", now(), source)
     else:
-        principal = await login.holder(token, now())
-    return registry, principal, Origin(principal.key, request.remote, request[REQUEST_ID])
+        principal = await login.holder(token, now(), source)
+    return registry, principal, Origin(principal.key, source, request[REQUEST_ID])

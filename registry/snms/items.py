@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import BodyInvalid, FieldProblem
+from core.identifier import fold_case
 from core.record import Record
 from core.template import Template
 from core.values import MAX_VALUES
@@ -65,7 +66,7 @@ def detail(record: Record, template: Template | None) -> dict[str, Any]:
     """A record as `GET /identityv2/data/detail` shows it to its owner."""
     return {
         "code": "200",
-        "prefix": record.identifier.partition("/")[0],
+        "prefix": _prefix_of(record),
         "handle": record.identifier,
         "templateVersion": version_of(template) if template else "",
         "value": [
@@ -145,3 +146,9 @@ def _text(
     else:
         return text
     return ""
+
+
+def _prefix_of(record: Record) -> str:
+    """As it was spelled; an identifier of another scheme does not spell its prefix."""
+    spelled, key = (text.partition("/")[0] for text in (record.identifier, record.key))
+    return spelled if fold_case(spelled) == key else key

@@ -40,7 +40,7 @@ class Login:
     by_hash: bool
 
     async def with_secret(self, username: str, password: str, source: str, now: datetime) -> str:
-        """A token. Errors: `LoginWrong`, `LoginTooFrequent`, `StoreUnavailable`."""
+        """A token. Errors: `LoginWrong`, `LoginTooFrequent`, `SourceNotAllowed`, `StoreUnavailable`."""
         sent = hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
         return await self._check(username, source, now, lambda held: hmac.compare_digest(held, sent))
 
@@ -56,13 +56,13 @@ class Login:
 
         return await self._check(username, source, now, same)
 
-    async def holder(self, token: str, now: datetime) -> Principal:
+    async def holder(self, token: str, now: datetime, source: str | None) -> Principal:
         """Who a token was given to; revoking the identity ends its tokens on every worker within a second.
 
-        Errors: `CredentialWrong`, `StoreUnavailable`.
+        Errors: `CredentialWrong`, `SourceNotAllowed`, `StoreUnavailable`.
         """
         key = await self.keys.of_day(day_of(token), now)
-        return await self.directory.holder(read_token(token, key, now), now)
+        return await self.directory.holder(read_token(token, key, now), now, source)
 
     async def _check(self, username: str, source: str, now: datetime, same: Any) -> str:
         tried_at = time.monotonic()
@@ -75,6 +75,7 @@ class Login:
         if row is None or not good:
             raise LoginWrong()
         self.attempts.give_back(username, source, tried_at)
+        await self.directory.holder(row["key_id"], now, source)  # refused here already, where its tokens would be
         return make_token(await self.keys.current(now), row["key_id"], row["shown"], now)
 
 

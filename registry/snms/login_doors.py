@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from core.errors import BodyInvalid, FieldProblem
-from core.web import json_answer, now, read_json, read_object
+from core.web import json_answer, now, read_json, read_object, source_of
 from registry.doors import caller as key_holder
 from registry.snms.edge import LOGIN, succeeded
 from registry.snms.envelope import missing
@@ -52,7 +52,7 @@ async def _token(request: web.Request, log_in: _LogIn) -> web.Response:
     password = _credential(body, "password", MAX_PASSWORD, problems)
     if problems:
         raise BodyInvalid(errors=tuple(problems))
-    return succeeded({"token": await log_in(username, password, request.remote or "", now())})
+    return succeeded({"token": await log_in(username, password, source_of(request) or "", now())})
 
 
 def _credential(body: Any, name: str, most: int, problems: list[FieldProblem]) -> str:

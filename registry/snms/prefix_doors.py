@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from core.access import Prefix, require_owner
+from core.access import Hosting, Prefix, PrefixState, require_owner
 from core.errors import IdentifierMalformed, ParameterInvalid
 from core.identifier import fold_case, parse_prefix
 from core.web import whole_number
@@ -14,8 +14,9 @@ from registry.snms.edge import caller, succeeded
 from registry.snms.envelope import missing
 from registry.verbs.list_prefixes import list_prefixes
 
-ENABLED, DISABLED = 1, 0
-HOSTED = 4  # every prefix given here is answered here
+# What the guide calls them: 0 disabled, 1 enabled, 2 to be deleted, 3 rejected, 4 awaiting audit, 5 in audit.
+STATES = {"suspended": 0, "active": 1, "revoked": 2, "rejected": 3, "awaiting": 4, "submitted": 5}
+NOT_HOSTED, APPLIED, HOSTING_REJECTED, HOSTED = 1, 2, 3, 4
 MAX_PAGE_SIZE, MAX_ROWS = 200, 10_000
 
 
@@ -46,9 +47,24 @@ async def get_page(request: web.Request) -> web.Response:
 
 
 def _shown(prefix: Prefix) -> dict[str, Any]:
+    """With the guide's other names of the same members, which it uses in its two answers."""
+    state, hosting = STATES[prefix.condition], _hosting(prefix)
     return {
         "prefix": prefix.shown,
+        "entPrefix": prefix.shown,
+        "entId": prefix.enterprise_id,
         "entName": prefix.enterprise_name,
-        "state": DISABLED if prefix.suspended else ENABLED,
-        "hosting": HOSTED,
+        "entNameCn": prefix.enterprise_name,
+        "state": state,
+        "status": state,
+        "hosting": hosting,
+        "proxyState": hosting,
     }
+
+
+def _hosting(prefix: Prefix) -> int:
+    if prefix.state in (PrefixState.REJECTED, PrefixState.REVOKED):
+        return HOSTING_REJECTED
+    if prefix.hosting is Hosting.OWN_NODE:
+        return NOT_HOSTED
+    return HOSTED if prefix.state is PrefixState.ACTIVE else APPLIED

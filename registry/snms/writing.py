@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.access import Principal
+from core.access import Principal, Scope
 from core.errors import BodyInvalid, FieldProblem, IdentifierMalformed, IdentifierUnknown, IdentifierWithdrawn
 from core.identifier import Identifier, parse_identifier
 from core.record import Record
@@ -55,16 +55,18 @@ async def change(registry: Registry, principal: Principal, origin: Origin, item:
 async def remove(registry: Registry, principal: Principal, origin: Origin, handle: str) -> Record:
     """Errors: `IdentifierUnknown` for a withdrawn one too, `PrefixNotYours`, `PrefixSuspended`, `StoreUnavailable`."""
     identifier = named(handle)
-    await find(registry, principal, identifier)
+    await find(registry, principal, identifier, Scope.WITHDRAW)
     try:
         return await withdraw(registry, principal, origin, identifier, {"reason": DELETED}, None)
     except IdentifierWithdrawn as gone:
         raise IdentifierUnknown(gone.en, gone.zh) from None
 
 
-async def find(registry: Registry, principal: Principal, identifier: Identifier) -> Record:
+async def find(
+    registry: Registry, principal: Principal, identifier: Identifier, scope: Scope = Scope.READ_PRIVATE
+) -> Record:
     """Errors: `PrefixNotYours`, `IdentifierUnknown` for a withdrawn one too, `StoreUnavailable`."""
-    record = await read_one(registry, principal, identifier)
+    record = await read_one(registry, principal, identifier, scope)
     if record.withdrawn:
         raise IdentifierUnknown(f"{record.identifier} was withdrawn", f"{record.identifier} 已注销")
     return record
