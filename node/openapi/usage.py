@@ -1,0 +1,64 @@
+"""Totals of registrations and resolutions."""
+
+from __future__ import annotations
+
+from node.openapi.parts import TEXT, TIME, WHOLE, Schema, json, list_, object_, operation, problem, query, said
+from resolver.usage.report import STEPS
+from resolver.usage.tally import Door, Outcome
+
+
+def usage() -> Schema:
+    item = object_({"at": TIME, "registrations": WHOLE, "resolutions": WHOLE, "probes": WHOLE})
+    kind = object_(
+        {
+            "door": {"enum": list(Door)},
+            "outcome": {"enum": list(Outcome)},
+            "probe": {"type": "boolean"},
+            "resolutions": WHOLE,
+        }
+    )
+    threshold = {"counted": WHOLE, "threshold": WHOLE, "margin": WHOLE, "exceeded": {"type": "boolean"}}
+    year = object_(
+        {
+            "year": WHOLE,
+            "registrations": object_(threshold),
+            "resolutions_a_day": object_({"days": WHOLE, "total": WHOLE, **threshold}),
+        }
+    )
+    answer = object_(
+        {
+            "from": TIME,
+            "to": TIME,
+            "by": {"enum": list(STEPS)},
+            "resolutions": WHOLE,
+            "registrations": WHOLE,
+            "items": list_(item),
+            "kinds": list_(kind) | said("Of the whole days that the time touches", "所涉及整日内的分类"),
+            "lost": object_({"resolutions": WHOLE, "runs": WHOLE, "runs_of_unknown_loss": WHOLE}),
+            "award": list_(year) | said("This year, for the whole node", "本年度、全节点"),
+            "rule": object_({"en": TEXT, "zh": TEXT}),
+        }
+    )
+    return {
+        "/api/v1/usage": {
+            "get": operation(
+                "usage",
+                "Operation 运维",
+                "Registrations and resolutions from stored totals, and both award thresholds with the margin. "
+                "注册量与解析量（取自已存合计），以及两项奖励门槛与差额。",
+                {
+                    "200": json("Totals", "合计", answer),
+                    "400": problem("A parameter is wrong", "参数有误"),
+                    "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
+                    "403": problem("Not for your key", "您的密钥没有此权限"),
+                },
+                parameters=[
+                    query("from", TIME, "Else 24 hours before `to`", "缺省为 `to` 之前 24 小时"),
+                    query("to", TIME, "Else now", "缺省为当前时间"),
+                    query("by", {"enum": list(STEPS), "default": "hour"}, "Step, in Beijing time", "粒度（北京时间）"),
+                    query("prefix", TEXT, "Only under this prefix", "只统计该前缀"),
+                ],
+                key=True,
+            )
+        }
+    }

@@ -1,0 +1,1 @@
+"""How much is resolved: counted in memory, sealed once a second, applied exactly once."""
