@@ -7,7 +7,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/sh
 
-.PHONY: run test check lint types contracts format bench-first lock clean help
+.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve lock clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -34,6 +34,15 @@ format: $(VENV)/.dev ## put the code in its one style
 
 bench-first: $(VENV)/.dev ## register and resolve over HTTP, beside the limits, in one run
 	@$(VENV)/bin/python -m benchmarks.first
+
+bench-bulk: $(VENV)/.dev ## bulk jobs beside a raw COPY; ROWS=30000000 for the figures of the README
+	@$(VENV)/bin/python -m benchmarks.bulk --rows $(or $(ROWS),3000000)
+
+bench-lists: $(VENV)/.dev ## pages of lists over ROWS rows
+	@$(VENV)/bin/python -m benchmarks.lists --rows $(or $(ROWS),3000000)
+
+bench-resolve: $(VENV)/.dev ## resolutions through every tier, beside nginx and others
+	@$(VENV)/bin/python -m benchmarks.resolving
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt

@@ -128,7 +128,7 @@ async def load(
     whole = time.perf_counter() - began
     assert job["state"] == "done", job
     said = job["plan"]["seconds"]
-    merge = _between(job["merging_at"], job["finished_at"])
+    merge = _between(job["merging_at"], job["finished_at"]) or 1.0  # told in whole seconds
     print(
         f"{title}: {rows:,} rows in {whole:.1f} s = {rows / whole:,.0f} rows/s "
         f"(created {job['created']:,}, unchanged {job['unchanged']:,}, refused {job['refused']:,})"
@@ -164,7 +164,7 @@ async def raw_copy(url: str, source: Path, rows: int) -> float:
             [tuple(row) for row in some],
             schema={"key": pl.String, "shown": pl.String, "template_id": pl.Int32, "value": pl.String},
             orient="row",
-        )
+        ).with_columns(pl.lit(None, pl.String).alias("withdrawal"))
         began = time.perf_counter()
         await copy_rows(connection, "raw", frame)
         spent, copied = spent + time.perf_counter() - began, copied + len(some)
