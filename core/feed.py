@@ -59,6 +59,11 @@ class ChangeFeed:
         return self._failing
 
     @property
+    def age_seconds(self) -> float:
+        """Since the last reading."""
+        return time.monotonic() - self._last_read
+
+    @property
     def stale_seconds(self) -> float:
         """How long the database has not been heard of; 0 while changes are seen as soon as they must be."""
         silence = time.monotonic() - self._last_read
@@ -110,6 +115,7 @@ class ChangeFeed:
         since = self._position
         self._directory.apply_prefixes(await connection.fetch(_SQL["changed_prefixes"], since))
         self._directory.apply_templates(await connection.fetch(_SQL["changed_templates"], since))
+        self._directory.apply_quotas(await connection.fetch(_SQL["changed_quotas"], since))
         self._directory.forget_keys(row["key_id"] for row in await connection.fetch(_SQL["changed_keys"], since))
         if await connection.fetchval(_SQL["grants_changed"], since):
             self._directory.forget_grants()

@@ -3,7 +3,8 @@
 An identifier is `<prefix>/<suffix>`; the first `/` divides (RFC 3651 §3). Whole at most 255 bytes of UTF-8, prefix at
 most 64 (SNMS API; draft-chen-epp-identifier-mapping-01 §3). Prefix segments are strings joined by `.`: `88.101.0042`
 keeps its zeros. The suffix takes any printable Unicode. Text is NFC-normalised; ASCII letters compare without case in
-the prefix, and in the suffix unless the prefix says otherwise.
+the prefix, and in the suffix unless the prefix says otherwise. Other schemes (`core.schemes`) are read here too, and become
+`<prefix>/<suffix>` keys like these.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from core.errors import IdentifierMalformed
+from core.schemes import Reading, read, speaks_gs1
 
 MAX_BYTES = 255
 MAX_PREFIX_BYTES = 64
@@ -43,6 +45,31 @@ class Identifier:
         """The canonical text: what the hot table is keyed by, and what two equal identifiers share."""
         return f"{fold_case(self.prefix)}/{self.suffix if case_sensitive else fold_case(self.suffix)}"
 
+    def lies_under(self, prefix_key: str) -> bool:
+        """Whether it belongs to this canonical prefix; one of another scheme that could is from now on keyed by it."""
+        return self.prefix_key == prefix_key
+
+
+class SchemeIdentifier(Identifier):
+    """One of another scheme. Which registered prefix it lies under its text does not say: `core.directory` finds it
+    and says so through `lies_under`; before that the prefix is the longest that could be it."""
+
+    __slots__ = ("reading",)
+    reading: Reading
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading.owners[0] if reading.owners else reading.scheme, reading.suffix)
+        object.__setattr__(self, "reading", reading)
+
+    def __str__(self) -> str:
+        return self.reading.shown
+
+    def lies_under(self, prefix_key: str) -> bool:
+        if prefix_key not in self.reading.owners:
+            return False
+        object.__setattr__(self, "prefix", prefix_key)
+        return True
+
 
 def fold_case(text: str) -> str:
     """ASCII letters to upper case (as Handle servers store them), again in NFC: `i̇` has no composed form, `İ` has."""
@@ -59,6 +86,8 @@ def parse_identifier(text: str) -> Identifier:
     if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
         raise _too_long(len(text.encode()))
     prefix, slash, suffix = text.partition("/")
+    if (not slash or "." not in prefix or not prefix[0].isdigit()) and (found := read(text)) is not None:
+        return _of_scheme(found)
     if not slash:
         raise IdentifierMalformed(
             "identifier-no-slash",
@@ -69,6 +98,22 @@ def parse_identifier(text: str) -> Identifier:
         raise IdentifierMalformed("identifier-empty-part", "The suffix after the '/' is empty", "“/”之后的后缀为空")
     parse_prefix(prefix)
     return Identifier(prefix, suffix)
+
+
+def identifier_in_url(raw_path: str) -> Identifier:
+    """The identifier in the rest of a URL path as it came over the wire. The values of a GS1 path have escapes of their own.
+
+    Raises `IdentifierMalformed`.
+    """
+    return parse_identifier(raw_path if speaks_gs1(raw_path) else decode_path(raw_path))
+
+
+def _of_scheme(reading: Reading) -> SchemeIdentifier:
+    found = SchemeIdentifier(reading)
+    longest = max(len(reading.shown.encode()), len(f"{found.prefix}/{found.suffix}".encode()))
+    if longest > MAX_BYTES:
+        raise _too_long(longest)
+    return found
 
 
 def parse_prefix(prefix: str) -> str:

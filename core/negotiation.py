@@ -11,9 +11,9 @@ _QUALITY = re.compile(r"[01](\.[0-9]{0,9})?")
 @lru_cache(maxsize=1024)
 def wants(accept: str) -> str:
     """`html`, `json` or `any`: the better liked of the two; `any` where the header names neither."""
-    qualities = _qualities(accept)
-    html = max(qualities.get("text/html", 0.0), qualities.get("application/xhtml+xml", 0.0))
-    json = max(qualities.get(kind, 0.0) for kind in ("application/json", "application/problem+json"))
+    liked = qualities(accept)
+    html = max(liked.get("text/html", 0.0), liked.get("application/xhtml+xml", 0.0))
+    json = max(liked.get(kind, 0.0) for kind in ("application/json", "application/problem+json"))
     if html == json == 0.0:
         return "any"
     return "html" if html >= json else "json"
@@ -23,7 +23,7 @@ def wants(accept: str) -> str:
 def language(accept_language: str) -> str:
     """`zh` or `en`; English where neither is asked for."""
     best, chosen = 0.0, "en"
-    for tag, quality in _qualities(accept_language).items():
+    for tag, quality in qualities(accept_language).items():
         base = tag.partition("-")[0]
         if base in ("zh", "en") and quality > best:
             best, chosen = quality, base
@@ -36,7 +36,7 @@ def etag_matches(header: str, etag: str, *, weakly: bool = False) -> bool:
     return tags == ["*"] or etag in tags or (weakly and f"W/{etag}" in tags)
 
 
-def _qualities(header: str) -> dict[str, float]:
+def qualities(header: str) -> dict[str, float]:
     """Name to quality; what cannot be read is left out. Bounded: a header of thousands of parts costs no more."""
     found: dict[str, float] = {}
     for part in header[:1000].lower().split(","):

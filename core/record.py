@@ -32,6 +32,7 @@ class Record:
     withdrawal: str | None
     created_at: datetime
     changed_at: datetime
+    owner_id: int | None = None  # the enterprise that it was transferred to; None: its prefix's
 
     @property
     def values(self) -> list[HandleValue]:
@@ -73,6 +74,7 @@ def record_from_row(row: Any) -> Record:
         row["withdrawal"],
         created_at,
         row["changed_at"] or created_at,
+        row["owner_id"],
     )
 
 
@@ -91,13 +93,14 @@ def encode_record(record: Record) -> bytes:
         record.withdrawal,
         record.created_at,
         record.changed_at,
+        *(() if record.owner_id is None else (record.owner_id,)),
     )
     return b"%0*d" % (VERSION_DIGITS, record.version) + orjson.dumps(members)
 
 
 def decode_record(stored: bytes) -> Record:
     """Raises ValueError or TypeError for what `encode_record` did not write."""
-    key, identifier, packed, version, status, template_id, withdrawal, created, changed = orjson.loads(
+    key, identifier, packed, version, status, template_id, withdrawal, created, changed, *owner = orjson.loads(
         stored[VERSION_DIGITS:]
     )
     return Record(
@@ -110,4 +113,5 @@ def decode_record(stored: bytes) -> Record:
         withdrawal,
         datetime.fromisoformat(created),
         datetime.fromisoformat(changed),
+        *owner,
     )

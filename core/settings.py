@@ -13,8 +13,12 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from core.addresses import Network, parse_networks
 from core.errors import IdentifierMalformed
 from core.identifier import fold_case, parse_prefix
+from core.quota import Limits
+from core.quota_book import Defaults
+from core.sealing import parse_keys
 
 ENV_PREFIX = "BIAOJIE_"
 CONFIG_VARIABLE = "BIAOJIE_CONFIG"
@@ -56,6 +60,12 @@ class Settings(BaseSettings):
         "",
         "Address under which users reach the node; empty: http://localhost:<port>",
         "用户访问节点的地址；留空为 http://localhost:<端口>",
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "Networks of the proxies before the node, separated by commas, as in 10.0.0.0/8; only from them "
+        "`X-Forwarded-For` says where a call comes from",
+        "节点前置代理所在的网络，用逗号分隔，如 10.0.0.0/8；仅当连接来自这些网络时，才按 `X-Forwarded-For` 判断来源地址",
     )
     workers: int = _setting(
         0,
@@ -119,6 +129,10 @@ class Settings(BaseSettings):
     restore_grace_days: int = _setting(
         30, "How long a withdrawn identifier can be restored", "注销后多少天内可以恢复", ge=0, le=3_650
     )
+    lease_grace_days: int = _setting(
+        7, "How long after its end a lease of suffixes can still be reported, before what is left goes to others",
+        "后缀租约到期后多少天内仍可补报，之后未报告的后缀归还并可分配给他人", ge=0, le=365,
+    )  # fmt: skip
     group_commit_rows: int = _setting(
         512, "Single registrations merged into one commit, at most", "一次提交最多合并的单个注册数", ge=1, le=10_000
     )
@@ -131,6 +145,41 @@ class Settings(BaseSettings):
     redis_timeout_seconds: float = _setting(
         0.25, "Deadline of one Redis command", "单条 Redis 命令的时限（秒）", gt=0, le=60
     )
+    quota_timeout_milliseconds: int = _setting(
+        20,
+        "How long a call with a limit waits for Redis to say whether it may pass; then it passes",
+        "受限调用等待 Redis 判断的时限（毫秒），超时则放行",
+        ge=1,
+        le=1_000,
+    )
+    key_requests_per_second: int = _setting(
+        0,
+        "Requests per second of a key that has no quota of its own; 0: no limit; never for operators and auditors",
+        "未单独设定配额的密钥每秒请求数；0 表示不限；不适用于运营方与审计密钥",
+        ge=0,
+        le=100_000,
+    )
+    enterprise_requests_per_second: int = _setting(
+        0,
+        "Requests per second of all keys of an enterprise that has no quota of its own; 0: no limit",
+        "未单独设定配额的企业（全部密钥合计）每秒请求数；0 表示不限",
+        ge=0,
+        le=100_000,
+    )
+    enterprise_registrations_per_day: int = _setting(
+        0,
+        "New identifiers a day (of Beijing) of an enterprise that has no quota of its own; 0: no limit",
+        "未单独设定配额的企业每日（北京时间）新注册标识数；0 表示不限",
+        ge=0,
+        le=10**12,
+    )
+    enterprise_registrations_total: int = _setting(
+        0,
+        "Identifiers in all of an enterprise that has no quota of its own; 0: no limit",
+        "未单独设定配额的企业注册标识总数；0 表示不限",
+        ge=0,
+        le=10**12,
+    )
     body_limit_bytes: int = _setting(
         32 * 1024 * 1024, "Largest request body accepted", "请求体的最大字节数", ge=1024, le=1024**3
     )
@@ -139,6 +188,89 @@ class Settings(BaseSettings):
     )
     bulk_keep_days: int = _setting(
         30, "How long the verdicts of an ended bulk job stay", "批量任务结束后结果文件的保留天数", ge=1, le=3650
+    )
+    audit_key: SecretStr = _setting(
+        SecretStr(""),
+        "Secret under which the audit is sealed (HMAC), so that the database alone cannot rewrite it; empty: plain hashes",
+        "封存审计日志所用的密钥（HMAC），使仅掌握数据库者无法改写；留空则只用普通散列",
+    )
+    personal_data_key: SecretStr = _setting(
+        SecretStr(""),
+        "Key that encrypts personal data of applications: base64 of 32 bytes; several separated by commas: the first encrypts, "
+        "all decrypt; empty: `up` with its own PostgreSQL makes one in the data directory, otherwise applications are refused",
+        "加密申请中个人信息的密钥：32 字节的 base64；可用逗号分隔多个，第一个用于加密，全部可用于解密；"
+        "留空时，up 自带数据库则在数据目录中生成，否则不受理申请",
+    )
+    applications_per_hour: int = _setting(
+        20,
+        "Applications that a worker takes from one address in an hour",
+        "每个工作进程每小时受理同一来源地址的申请数",
+        ge=1,
+        le=100_000,
+    )
+    required_images: str = _setting(
+        "business-licence",
+        "Kinds of images that an application must have before it is approved, separated by commas",
+        "审核通过前申请必须具备的证照图片种类，用逗号分隔",
+    )
+    usage_minutes_days: int = _setting(
+        190,
+        "How long resolutions are kept by the minute; days stay for ever",
+        "按分钟的解析量保留天数；按日的永久保留",
+        ge=1,
+        le=3650,
+    )
+    probe_networks: str = _setting(
+        "",
+        "Networks whose resolutions are counted apart, as probes: own checks and benchmarks; separated by commas",
+        "来自这些网络的解析单独计为探测量（自测、压测），用逗号分隔",
+    )
+    probe_keys: str = _setting(
+        "",
+        "Ids of keys whose resolutions are counted apart, as probes; separated by commas",
+        "使用这些密钥编号的解析单独计为探测量，用逗号分隔",
+    )
+    iiidap_lookups_per_minute: int = _setting(
+        60,
+        "How many IIIDAP look-ups one address may make in a minute without a key, at each worker; 0: no limit",
+        "每个地址每分钟可匿名进行的 IIIDAP 查询次数（按工作进程计）；0 表示不限",
+        ge=0,
+        le=1_000_000,
+    )
+    iiidap_searches_per_minute: int = _setting(
+        10,
+        "The same for searches by pattern",
+        "每个地址每分钟可匿名进行的 IIIDAP 检索次数（按工作进程计）；0 表示不限",
+        ge=0,
+        le=1_000_000,
+    )
+    iiidap_redirect: bool = _setting(
+        False,
+        "Whether IIIDAP queries about foreign prefixes are redirected by the bootstrap registry",
+        "对非本节点前缀的 IIIDAP 查询是否按引导登记重定向",
+    )
+    iiidap_bootstrap_url: str = _setting(
+        "",
+        "Where the top level serves its IIIDAP bootstrap registry; it is believed, so name it with care",
+        "顶级节点 IIIDAP 引导登记的地址；其内容将被采信，请谨慎填写",
+    )
+    recursion: bool = _setting(
+        False,
+        "Whether identifiers of foreign prefixes are resolved onwards through the top level",
+        "是否通过顶级节点递归解析非本节点前缀的标识",
+    )
+    top_level_url: str = _setting(
+        "",
+        "Address of the top level's HTTP JSON interface, up to and without `/api/handles`",
+        "顶级节点 HTTP JSON 接口的地址，不含 `/api/handles`",
+    )
+    recursion_cache_megabytes: int = _setting(
+        16, "Foreign answers kept in each worker", "每个工作进程缓存递归结果的内存", ge=0, le=4096
+    )
+    recursion_private_addresses: bool = _setting(
+        False,
+        "Whether referrals may lead to private and loopback addresses: for test beds",
+        "递归时是否允许指引到内网与本机地址，仅用于测试环境",
     )
     snms_login_v1: bool = _setting(
         True,
@@ -157,7 +289,22 @@ class Settings(BaseSettings):
         except IdentifierMalformed as wrong:
             raise ValueError(wrong.en) from wrong
 
-    @field_validator("base_url")
+    @field_validator("trusted_proxies", "probe_networks")
+    @classmethod
+    def _networks_are_such(cls, value: str) -> str:
+        try:
+            parse_networks(value)
+        except ValueError as wrong:
+            raise ValueError(f"must be networks such as 10.0.0.0/8, separated by commas: {wrong}") from None
+        return value
+
+    @field_validator("personal_data_key")
+    @classmethod
+    def _keys_are_such(cls, value: SecretStr) -> SecretStr:
+        parse_keys(value.get_secret_value())
+        return value
+
+    @field_validator("base_url", "iiidap_bootstrap_url", "top_level_url")
     @classmethod
     def _url_is_one(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
@@ -197,6 +344,38 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         return self.base_url or f"http://localhost:{self.http_port}"
+
+    @property
+    def probe_networks_parsed(self) -> tuple[Network, ...]:
+        return parse_networks(self.probe_networks)
+
+    @property
+    def probe_key_ids(self) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.probe_keys.split(",") if part.strip())
+
+    @property
+    def personal_data_keys(self) -> tuple[bytes, ...]:
+        return parse_keys(self.personal_data_key.get_secret_value())
+
+    @property
+    def required_image_kinds(self) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.required_images.split(",") if part.strip())
+
+    @property
+    def quota_defaults(self) -> Defaults:
+        return Defaults(
+            Limits(
+                self.enterprise_requests_per_second or None,
+                None,
+                self.enterprise_registrations_per_day or None,
+                self.enterprise_registrations_total or None,
+            ),
+            Limits(self.key_requests_per_second or None),
+        )
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        return parse_networks(self.trusted_proxies)
 
     @property
     def worker_count(self) -> int:

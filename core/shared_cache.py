@@ -75,6 +75,8 @@ class SharedCache:
         self._position = f"biaojie:{node_id}:feed-position"
         self._channel = f"biaojie:{node_id}:changes"
         self._ranges_channel = f"biaojie:{node_id}:ranges"
+        self._talk_channel = f"biaojie:{node_id}:talk"
+        self._saying: set[asyncio.Task[int]] = set()
         self._ttl_seconds = ttl_seconds
         self._timeout_seconds = timeout_seconds
         self._shut_until = 0.0
@@ -129,6 +131,22 @@ class SharedCache:
             done = done and result is not None
         return done
 
+    async def version_of(self, key: str) -> int | None:
+        """The version of the record held here, None where there is none to be read."""
+        octets = (await self.get_many([key]))[0]
+        return int(octets[:VERSION_DIGITS]) if octets else None
+
+    async def say(self, message: dict[str, Any]) -> int:
+        """Say something to all workers, this one too; how many it was sent to, 0 where Redis is lost."""
+        return int(await self._attempt(self._redis.publish(self._talk_channel, orjson.dumps(message))) or 0)
+
+    def say_later(self, message: dict[str, Any]) -> None:
+        """The same for who does not wait for it; nothing more is said while much is on its way."""
+        if len(self._saying) < _PER_CALL:
+            task = asyncio.ensure_future(self.say(message))
+            self._saying.add(task)
+            task.add_done_callback(self._saying.discard)
+
     async def announce(self, changes: Sequence[tuple[str, int]]) -> None:
         """Tell every worker which (key, version) is now current."""
         for start in range(0, len(changes), _PER_CALL):
@@ -143,22 +161,29 @@ class SharedCache:
         self,
         on_changes: Callable[[list[tuple[str, int]]], None],
         on_range: Callable[[str, str], None] = lambda first, last: None,
+        on_talk: Callable[[dict[str, Any]], None] = lambda message: None,
     ) -> None:
         """Hand over every announcement, for ever; reconnects by itself. What is missed meanwhile, the feed brings."""
         while True:
             try:
                 async with self._listener.pubsub() as subscription:
-                    await subscription.subscribe(self._channel, self._ranges_channel)
+                    await subscription.subscribe(self._channel, self._ranges_channel, self._talk_channel)
                     async for message in subscription.listen():
                         if message["type"] != "message":
                             continue
                         if message["channel"] == self._ranges_channel.encode():
                             on_range(*orjson.loads(message["data"]))
+                        elif message["channel"] == self._talk_channel.encode():
+                            on_talk(orjson.loads(message["data"]))
                         else:
                             on_changes([(key, version) for key, version in orjson.loads(message["data"])])
             except REDIS_FAILURES as lost:
                 log.debug("announcements interrupted: %s", lost)
-            except (ValueError, TypeError) as foreign:  # not one of ours; the feed brings what it may have been
+            except (
+                ValueError,
+                TypeError,
+                KeyError,
+            ) as foreign:  # not one of ours; the feed brings what it may have been
                 log.warning("an announcement cannot be read: %s", foreign)
             await asyncio.sleep(_SHUT_SECONDS)
 

@@ -93,6 +93,18 @@ FEED_SECONDS = Family(
     "biaojie_feed_stale_seconds", "Longest time that a worker has not read the change feed", kind="max"
 )
 MEMORY_BYTES = Family("biaojie_memory_cache_bytes", "Records held in the memory of all workers", kind="sum")
+AUDIT_SEALS = Family("biaojie_audit_seals", "Seals put on the audit")
+AUDIT_UNSEALED = Family(
+    "biaojie_audit_unsealed_entries", "Audit entries that wait for their seal, counted up to 100,000", kind="max"
+)
+AUDIT_HEAD_SECONDS = Family("biaojie_audit_head_age_seconds", "Age of the newest seal", kind="max")
+USAGE_WAITING = Family("biaojie_usage_waiting", "Resolutions answered and not yet in the stored totals", kind="sum")
+USAGE_LOST = Family("biaojie_usage_lost", "Resolutions that killed workers had answered and that are not counted")
+QUOTA_REFUSED = Family("biaojie_quota_refused", "What a quota refused: requests, or identifiers", ("limit",))
+QUOTA_OPEN = Family("biaojie_quota_failed_open", "Requests let through because Redis did not say whether they may be")
+EXPORTS = Family("biaojie_exports_running", "Exports that are being sent", kind="sum")
+BULK_JOBS = Family("biaojie_bulk_jobs", "Bulk jobs by state", ("state",), kind="max")
+BULK_ROWS = Family("biaojie_bulk_rows", "Rows of all bulk jobs, by what became of them", ("verdict",), kind="max")
 _SECONDS = "biaojie_http_request_seconds"
 _SECONDS_HELP = "Time from a request's head to its answer"
 

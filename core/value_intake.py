@@ -31,7 +31,10 @@ from core.values import (
     shrunk,
 )
 
-_USUAL_VALUES, _USUAL_TEXT = 40, 700  # below every bound, were each character an escape: 40 x (760 x 6 + 30) < MAX_PACKED_BYTES
+_USUAL_VALUES, _USUAL_TEXT = (
+    40,
+    700,
+)  # below every bound, were each character an escape: 40 x (760 x 6 + 30) < MAX_PACKED_BYTES
 _MEMBERS = frozenset(("index", "type", "data", "ttl", "permissions", "visibility", "timestamp"))
 
 

@@ -35,6 +35,8 @@ class Grant:
             return False
         if self.scope == "identifier":
             return self.object == record.key
+        if record.owner_id is not None:  # not the prefix's enterprise's any more, so neither is it theirs to show
+            return False
         if self.scope == "template":
             return self.template_id == record.template_id
         return record.key.startswith(self.object + "/")
@@ -53,10 +55,12 @@ ANYBODY = Viewer()
 
 
 def visible(record: Record, viewer: Viewer, owner_id: int | None, now: datetime) -> list[HandleValue]:
-    """The values of a record for this viewer. `owner_id` is the enterprise that holds the record's prefix."""
+    """The values of a record for this viewer. `owner_id` is the enterprise that holds the record's prefix, which it
+    follows unless it was transferred by itself."""
     values = record.values
     if viewer is ANYBODY:
         return [value for value in values if value.public]
+    owner_id = owner_id if record.owner_id is None else record.owner_id
     if viewer.sees_all or (viewer.enterprise_id is not None and viewer.enterprise_id == owner_id):
         return values
     grants = [grant for grant in viewer.grants if grant.covers(record, now)]

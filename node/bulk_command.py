@@ -24,6 +24,7 @@ from node.demo.client import Client
 from node.running import read_private
 
 KEY_VARIABLE = "BIAOJIE_KEY"
+
 _READ_BYTES = 1 * 2**20
 _LOOK_SECONDS = 0.5
 _ENDED = ("done", "failed", "cancelled")
@@ -47,6 +48,7 @@ async def bulk(
     query = {"prefix": named, "template": template, "mapping": mapping, "format": format_, "file_name": path.name}
     async with aiohttp.ClientSession(timeout=_NO_DEADLINE) as session:
         caller = _Caller(session, settings.public_url, str(credential))
+        await _publish_templates(caller, templates_beside(path))
         job = await _send(caller, path, {name: text for name, text in query.items() if text})
         job = await _follow(caller, job, ("planned", *_ENDED), "planning 生成计划")
         if job["state"] == "planned":
@@ -59,6 +61,11 @@ async def bulk(
             job = await caller.json("POST", f"/api/v1/bulk-jobs/{job['id']}/confirm")
         job = await _follow(caller, job, _ENDED, "merging 合并")
         return await _report(caller, job, path)
+
+
+def templates_beside(path: Path) -> Path:
+    """Where the templates of an exported file are."""
+    return path.with_name(f"{path.name}.templates.ndjson")
 
 
 class _Caller:
@@ -75,6 +82,14 @@ class _Caller:
         status, answer = await self._patient.call(method, path, self.key)
         return _checked(status, answer)
 
+    async def send(self, method: str, path: str, body: bytes) -> dict[str, Any]:
+        headers = {**self.headers, "Content-Type": "application/json"}
+        try:
+            async with self.session.request(method, self.base_url + path, data=body, headers=headers) as answer:
+                return _checked(answer.status, orjson.loads(await answer.read()))
+        except (aiohttp.ClientError, orjson.JSONDecodeError) as wrong:
+            raise Refused(f"The node did not answer ({wrong})", f"节点没有应答（{wrong}）") from None
+
     async def upload(self, path: str, body: AsyncIterator[bytes], size: int) -> dict[str, Any]:
         headers = {**self.headers, "Content-Type": "application/octet-stream", "Content-Length": str(size)}
         try:
@@ -85,6 +100,16 @@ class _Caller:
                 f"The file could not be sent ({wrong}); call again, what is there is kept",
                 f"文件发送失败（{wrong}）；请重新执行",
             ) from None
+
+
+async def _publish_templates(caller: _Caller, path: Path) -> None:
+    """Those that an export wrote beside its file: rows name them, so they must be there first."""
+    if not path.is_file():
+        return
+    lines = path.read_bytes().splitlines()
+    for line in lines:
+        await caller.send("POST", "/api/v1/templates", line)
+    say(f"biaojie: {len(lines)} templates of {path.name} are published 模板已发布")
 
 
 def _checked(status: int, answer: Any) -> dict[str, Any]:

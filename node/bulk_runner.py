@@ -54,7 +54,12 @@ async def work(settings: Settings, ready_file: Path | None, reached: Callable[[s
             await cache.drop_older(changed)
             await cache.announce(changed)
 
-    runner = Runner(Options(url, settings.bulk_keep_days), BulkFiles(settings.data_dir.resolve()), announce, reached)
+    runner = Runner(
+        Options(url, settings.bulk_keep_days, settings.quota_defaults),
+        BulkFiles(settings.data_dir.resolve()),
+        announce,
+        reached,
+    )
     task = asyncio.create_task(runner.run())
     if ready_file is not None:
         ready_file.touch()

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from core.settings import Settings, SettingsInvalid, load_settings, unknown_variables
 from core.telemetry import start_logging
-from node import doctor, guide
+from node import audit_command, doctor, guide, personal_data_command, usage_command
 from node.bulk_command import bulk
 from node.console import Refused, complain, say
 from node.demo.load import load_demo
 from node.embedded.programs import EmbeddedServerError
-from node.keys import make_operator_key
+from node.export_command import export
+from node.keys import key_lines, make_operator_key
 from node.listening import PortError
 from node.running import require_database, with_running
 from node.serving import apply_migrations, serve, up
@@ -92,6 +93,11 @@ async def _key(settings: Settings, options: argparse.Namespace) -> None:
     print(await make_operator_key(require_database(with_running(settings)), options.label))
 
 
+async def _keys(settings: Settings, _: argparse.Namespace) -> None:
+    async for line in key_lines(require_database(with_running(settings))):
+        say(line)
+
+
 async def _bulk(settings: Settings, options: argparse.Namespace) -> int:
     reachable = with_running(settings)
     if options.base_url:
@@ -100,6 +106,22 @@ async def _bulk(settings: Settings, options: argparse.Namespace) -> int:
         reachable, options.file, prefix=options.prefix, template=options.template, key=options.key, yes=options.yes,
         mapping=options.mapping, format_=options.format,
     )  # fmt: skip
+
+
+async def _export(settings: Settings, options: argparse.Namespace) -> int:
+    reachable = with_running(settings)
+    if options.base_url:
+        reachable = reachable.model_copy(update={"base_url": options.base_url.rstrip("/")})
+    more = {"template": options.template, "names": options.names, "encoding": options.encoding}
+    return await export(reachable, options.prefix, options.file, format_=options.format, key=options.key, more=more)
+
+
+async def _audit(settings: Settings, options: argparse.Namespace) -> int:
+    return int(await options.audit(settings, options))
+
+
+async def _personal_data(settings: Settings, options: argparse.Namespace) -> int:
+    return int(await options.personal_data(settings, options))
 
 
 async def _version(_: Settings, __: argparse.Namespace) -> None:
@@ -172,6 +194,13 @@ def _parser() -> argparse.ArgumentParser:
         "生成并打印一次运营方密钥；其余密钥由它通过接口签发。",
     )
     key.add_argument("--label", default="command line", help="what the key is for 用途说明")
+    command(
+        "keys",
+        _keys,
+        "list the keys 列出密钥",
+        "One line a key: id, role, until when, last use, enterprise, label; never a secret. "
+        "每行一个密钥：编号、角色、有效期、最近使用、企业、标签；不显示密钥本身。",
+    )
     _bulk_options(
         command(
             "bulk",
@@ -180,6 +209,43 @@ def _parser() -> argparse.ArgumentParser:
             "Send a CSV, NDJSON or XLSX file to a running node, show the plan, confirm, and follow the job to its end. Made "
             "again after it was broken off, the command goes on with the same job. Refused rows are written beside the file. "
             "将文件提交给运行中的节点，显示计划，确认后跟踪到结束；中断后重新执行即可继续，被拒绝的行写入同目录文件。",
+        )
+    )
+    _export_options(
+        command(
+            "export",
+            _export,
+            "write a whole prefix into a file 导出整个前缀",
+            "A consistent snapshot as NDJSON, CSV or Parquet that `biaojie bulk` takes back without a difference, and its "
+            "templates beside it. With --template a CSV for people, a column an item. "
+            "以一致快照导出为 NDJSON、CSV 或 Parquet，可由 biaojie bulk 无差异地导入；模板写入同目录文件。指定 --template 时按模板项分列。",
+        )
+    )
+    audit_command.add_options(
+        command(
+            "audit",
+            _audit,
+            "verify or list the audit 校验或查看审计日志",
+            "verify: find any change made behind the audit's back; exit status 0 intact, 1 touched, 2 cannot be said. "
+            "list: entries, newest first. verify：查出对审计日志的任何改动，退出码 0 完好、1 有改动、2 无法判断；list：按时间倒序列出。",
+        )
+    )
+    usage_command.add_options(
+        command(
+            "usage",
+            usage_command.show_usage,
+            "registrations and resolutions, and the award 注册量、解析量与奖励门槛",
+            "Totals by minute, hour, day or year from the stored counters, both award thresholds with the margin, and the rule "
+            "of counting. 按分钟、小时、日或年显示注册量与解析量、两项奖励门槛的差额以及计数规则。",
+        )
+    )
+    personal_data_command.add_options(
+        command(
+            "personal-data",
+            _personal_data,
+            "keys of personal data 个人信息密钥",
+            "new-key: print a key for BIAOJIE_PERSONAL_DATA_KEY. rotate: seal what applications hold anew under the first key of "
+            "the setting; afterwards the others can be taken out. new-key：生成密钥；rotate：用设置中的首个密钥重新加密，之后可移除其余密钥。",
         )
     )
     command("version", _version, "print the version 显示版本", "Print the version. 显示版本。")
@@ -191,9 +257,22 @@ def _bulk_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", help="whose identifiers (default: that of demo.json) 所属前缀")
     parser.add_argument("--template", help="data template, an identifier 数据模板标识")
     parser.add_argument("--key", help="key of the enterprise; else BIAOJIE_KEY, else demo.json 企业密钥")
-    parser.add_argument("--format", choices=("csv", "ndjson", "xlsx"), help="else by name and content 文件格式")
+    parser.add_argument(
+        "--format", choices=("csv", "ndjson", "xlsx", "parquet"), help="else by name and content 文件格式"
+    )
     parser.add_argument("--mapping", help='JSON, column to item type, as in {"型号": "MODEL"} 列与模板项的对应关系')
     parser.add_argument("--yes", action="store_true", help="merge without asking 不询问直接合并")
+    parser.add_argument("--base-url", help="the node, where it is not the one running on this data directory 节点地址")
+
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prefix", help="whose identifiers 所属前缀")
+    parser.add_argument("file", type=Path, help="where to 输出文件")
+    parser.add_argument("--format", choices=("ndjson", "csv", "parquet"), help="else by the file's name 文件格式")
+    parser.add_argument("--template", help="CSV for people: a column an item of this template 按模板项分列的 CSV")
+    parser.add_argument("--names", choices=("zh", "en"), help="of those columns (default zh) 列名语言")
+    parser.add_argument("--encoding", choices=("utf-8", "utf-8-bom", "gb18030"), help="of a CSV CSV 编码")
+    parser.add_argument("--key", help="key of the enterprise; else BIAOJIE_KEY, else demo.json 企业密钥")
     parser.add_argument("--base-url", help="the node, where it is not the one running on this data directory 节点地址")
 
 

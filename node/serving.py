@@ -22,6 +22,7 @@ from node.embedded.programs import find_postgres, find_redis, major_of
 from node.embedded.redis import EmbeddedRedis
 from node.embedded.runtime import DataLock, RuntimeDirectory
 from node.listening import hold_port
+from node.personal_data import with_own_key
 from node.preflight import connect_database, redis_version
 from node.running import announced
 from node.supervisor import ChildSpec, Supervisor
@@ -88,6 +89,8 @@ async def _servers(settings: Settings, supervisor: Supervisor) -> AsyncIterator[
         own_database = not settings.database_url.get_secret_value()
         own_redis = not settings.redis_url.get_secret_value()
         update: dict[str, SecretStr] = {}
+        if own_database:
+            update["personal_data_key"] = with_own_key(settings).personal_data_key
         if own_database or own_redis:
             data = settings.data_dir.resolve()
             account = choose_account(settings.embedded_account or None, existing_data=data / "postgres")

@@ -7,7 +7,7 @@ deploy/decisions/0003.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -16,21 +16,34 @@ from core.batcher import Batcher
 from core.database import STORE_FAILURES, store_errors
 from core.record import Record
 from core.telemetry import COMMITS, REGISTERED
-from registry.store import AuditLine, Inserted, NewIdentifier, Origin, insert_new, write_audit
+from registry.store import (
+    AuditLine,
+    Inserted,
+    NewIdentifier,
+    Origin,
+    PrefixMoved,
+    insert_group,
+    insert_new,
+    write_audit,
+)
 
 log = logging.getLogger(__name__)
 _FLIGHTS = 2
 SLOTS_PER_WORKER = _FLIGHTS + 1  # one more for batches
 
 
+Announce = Callable[[Sequence[Record]], None]
+
+
 class Committer:
-    """One for each worker; `worker` numbers its own rows among the counters."""
+    """One for each worker; `worker` numbers its own rows among the counters. The two callables hear of what was committed."""
 
     def __init__(
-        self, pool: asyncpg.Pool[Any], on_committed: Callable[[Sequence[Record]], None], *, worker: int, most_rows: int
+        self, pool: asyncpg.Pool[Any], on_committed: Announce, on_batch: Announce, *, worker: int, most_rows: int
     ) -> None:
         self._pool = pool
         self._on_committed = on_committed
+        self._on_batch = on_batch
         self._slots = [worker * SLOTS_PER_WORKER + flight for flight in range(_FLIGHTS)]
         self._batch_slot = worker * SLOTS_PER_WORKER + _FLIGHTS
         self._singles: Batcher[tuple[NewIdentifier, Origin], Inserted] = Batcher(
@@ -38,18 +51,25 @@ class Committer:
         )
 
     async def one(self, new: NewIdentifier, origin: Origin) -> Inserted:
-        """Register one, in company of whoever else is registering. Raises `StoreUnavailable`."""
+        """Register one, in company of whoever else is registering. Raises `PrefixMoved`, `StoreUnavailable`."""
         return await self._singles.submit((new, origin))
 
-    async def batch(self, new: Sequence[NewIdentifier], origin: Origin) -> list[Inserted]:
-        """Register many of one request in one transaction of their own. Raises `StoreUnavailable`."""
+    async def batch(
+        self, new: Sequence[NewIdentifier], origin: Origin, first: Callable[[Any], Awaitable[None]] | None = None
+    ) -> list[Inserted]:
+        """Register many of one request in one transaction of their own, which `first` begins. Raises `PrefixMoved`,
+        `StoreUnavailable`."""
         with store_errors():
             async with self._pool.acquire() as connection, connection.transaction():
+                if first is not None:
+                    await first(connection)
                 inserted = await insert_new(connection, new, self._batch_slot)
                 created = [result.record for result in inserted if result.created]
                 if created:
                     await write_audit(connection, [_batch_line(created, origin)])
-        self._finish(created)
+        if created:
+            REGISTERED.inc(len(created))
+            self._on_batch(created)
         return inserted
 
     async def _commit_singles(self, asked: list[tuple[NewIdentifier, Origin]]) -> Sequence[Inserted | Exception]:
@@ -75,23 +95,14 @@ class Committer:
         except Exception as wrong:
             return wrong
 
-    async def _commit(self, asked: list[tuple[NewIdentifier, Origin]], slot: int) -> list[Inserted]:
-        async with self._pool.acquire() as connection, connection.transaction():
-            inserted = await insert_new(connection, [new for new, _ in asked], slot)
-            lines = [
-                AuditLine(origin, "register", result.record.identifier, 1)
-                for (_, origin), result in zip(asked, inserted, strict=True)
-                if result.created
-            ]
-            await write_audit(connection, lines)
+    async def _commit(self, asked: list[tuple[NewIdentifier, Origin]], slot: int) -> list[Inserted | PrefixMoved]:
+        inserted = await insert_group(self._pool, asked, slot)
         COMMITS.inc()
-        self._finish([result.record for result in inserted if result.created])
-        return inserted
-
-    def _finish(self, created: list[Record]) -> None:
+        created = [result.record for result in inserted if isinstance(result, Inserted) and result.created]
         if created:
             REGISTERED.inc(len(created))
             self._on_committed(created)
+        return inserted
 
 
 def _batch_line(created: list[Record], origin: Origin) -> AuditLine:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from aiohttp import web
 
 from core.access import Principal
 from core.errors import BodyInvalid, BodyTooLarge, Conflict, FieldProblem, Problem
+from core.exchange import Answer, Ask, json_body, json_of
+from core.fast_lane import Doors
 from core.identifier import encode_path
-from core.negotiation import etag_matches
+from core.negotiation import etag_matches, wants
 from core.problems import brief
 from core.record import Record
 from core.web import (
@@ -20,40 +23,56 @@ from core.web import (
     now,
     read_json,
     read_object,
-    whole_number,
+    source_of,
+    web_answer,
+    whole_ask,
 )
 from registry.room import Registry
 from registry.store import Origin
-from registry.verbs.read import DEFAULT_PAGE, MAX_PAGE, read_one, read_page
+from registry.verbs.read import read_one
 from registry.verbs.register import Registered, register, register_batch
 from registry.verbs.revise import revise
 from registry.views import owner_view
 
 REGISTRY: web.AppKey[Registry] = web.AppKey("registry", Registry)
 MAX_BATCH = 10_000
-MAX_PAGE_BYTES = 8 * 1024 * 1024
 IDENTIFIERS_PATH = "/api/v1/identifiers/"
 
 
 def add_routes(app: web.Application) -> None:
-    app.router.add_post("/api/v1/identifiers", post_identifier)
+    app.router.add_post("/api/v1/identifiers", _post_identifier)
     app.router.add_post("/api/v1/identifiers:batch", post_batch)
-    app.router.add_get("/api/v1/identifiers", list_identifiers)
     app.router.add_get(f"{IDENTIFIERS_PATH}{{identifier:{REST_OF_PATH}}}", get_identifier)
     app.router.add_put(f"{IDENTIFIERS_PATH}{{identifier:{REST_OF_PATH}}}", put_identifier)
 
 
 async def caller(request: web.Request) -> tuple[Registry, Principal, Origin]:
-    """Who calls, checked. Raises `CredentialMissing`, `CredentialWrong`, `StoreUnavailable`."""
-    registry = request.app[REGISTRY]
-    principal = await registry.directory.principal(request.headers.get("Authorization"), now())
-    return registry, principal, Origin(principal.key, request.remote, request[REQUEST_ID])
+    """Who calls, checked. Raises `CredentialMissing`, `CredentialWrong`, `SourceNotAllowed`, `RateLimited`,
+    `StoreUnavailable`."""
+    registry, source = request.app[REGISTRY], source_of(request)
+    principal = await registry.directory.principal(request.headers.get("Authorization"), now(), source)
+    return registry, principal, Origin(principal.key, source, request[REQUEST_ID])
 
 
-async def post_identifier(request: web.Request) -> web.Response:
-    registry, principal, origin = await caller(request)
-    done = await register(registry, principal, origin, await read_json(request))
+def add_fast_doors(doors: Doors, registry: Registry) -> None:
+    doors.add_post("/api/v1/identifiers", lambda ask: _fast_post_identifier(registry, ask))
+
+
+async def post_identifier(registry: Registry, ask: Ask) -> Answer:
+    """`POST /api/v1/identifiers`: register one; 201 where it is new, 200 where it was so already."""
+    principal = await registry.directory.principal(ask.headers.get("authorization"), now(), ask.source)
+    origin = Origin(principal.key, ask.source, ask.request_id)
+    done = await register(registry, principal, origin, json_body(ask.body))
     return await record_answer(registry, done.record, 201 if done.created else 200)
+
+
+async def _post_identifier(request: web.Request) -> web.Response:
+    return web_answer(await post_identifier(request.app[REGISTRY], await whole_ask(request)))
+
+
+def _fast_post_identifier(registry: Registry, ask: Ask) -> Awaitable[Answer] | None:
+    """Browsers are told what is wrong by a page: not on this lane."""
+    return None if wants(ask.headers.get("accept", "")) == "html" else post_identifier(registry, ask)
 
 
 async def post_batch(request: web.Request) -> web.Response:
@@ -78,27 +97,12 @@ async def post_batch(request: web.Request) -> web.Response:
     return json_answer({"counts": counts, "items": verdicts})
 
 
-async def list_identifiers(request: web.Request) -> web.Response:
-    registry, principal, _ = await caller(request)
-    limit = whole_number(request, "limit", default=DEFAULT_PAGE, least=1, most=MAX_PAGE)
-    query = request.query
-    records = await read_page(registry, principal, query.get("prefix"), query.get("after"), limit)
-    whole, size = len(records) < limit, 0
-    for count, record in enumerate(records, 1):
-        size += len(record.packed)
-        if size > MAX_PAGE_BYTES and count < len(records):
-            records, whole = records[:count], False
-            break
-    items = [owner_view(record, await registry.directory.template_of(record)) for record in records]
-    return json_answer({"items": items, "next": None if whole else records[-1].identifier})
-
-
 async def get_identifier(request: web.Request) -> web.Response:
     registry, principal, _ = await caller(request)
     record = await read_one(registry, principal, identifier_in_path(request, IDENTIFIERS_PATH))
     if etag_matches(request.headers.get("If-None-Match", ""), record.etag, weakly=True):
         return web.Response(status=304, headers={"ETag": record.etag})
-    return await record_answer(registry, record, 200)
+    return web_answer(await record_answer(registry, record, 200))
 
 
 async def put_identifier(request: web.Request) -> web.Response:
@@ -106,14 +110,14 @@ async def put_identifier(request: web.Request) -> web.Response:
     identifier = identifier_in_path(request, IDENTIFIERS_PATH)
     body = await read_json(request)
     record = await revise(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
-    return await record_answer(registry, record, 200)
+    return web_answer(await record_answer(registry, record, 200))
 
 
-async def record_answer(registry: Registry, record: Record, status: int) -> web.Response:
+async def record_answer(registry: Registry, record: Record, status: int) -> Answer:
     headers = {"ETag": record.etag, "Cache-Control": "private, no-cache"}
     if status == 201:
         headers["Location"] = IDENTIFIERS_PATH + encode_path(record.identifier)
-    return json_answer(owner_view(record, await registry.directory.template_of(record)), status=status, headers=headers)
+    return json_of(owner_view(record, await registry.directory.template_of(record)), status, headers)
 
 
 def _verdict(item: Any, result: Registered | Problem) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import FieldProblem, IdentifierMalformed
 from core.identifier import Identifier, parse_identifier
-from core.value_intake import check_size, parse_values
+from core.value_intake import check_size, pack_usual, parse_values, unpack_usual
 from core.values import HandleValue, pack
 
 REGISTER_MEMBERS = frozenset(("identifier", "values", "template"))
@@ -17,14 +17,25 @@ _MERGE_MEMBERS = frozenset(("values", "remove", "template"))
 MAX_REASON = 500
 
 
-@dataclass(frozen=True, slots=True)
 class Registration:
     """A well-formed wish; whether it is allowed and fits its template is not yet known."""
 
-    identifier: Identifier
-    values: list[HandleValue]
-    packed: bytes
-    template: Identifier | None
+    __slots__ = ("_values", "identifier", "packed", "template")
+
+    def __init__(
+        self, identifier: Identifier, packed: bytes, template: Identifier | None, values: list[HandleValue] | None
+    ) -> None:
+        self.identifier = identifier
+        self.packed = packed
+        self.template = template
+        self._values = values
+
+    @property
+    def values(self) -> list[HandleValue]:
+        """Made when somebody asks: without a template nobody does."""
+        if self._values is None:
+            self._values = unpack_usual(self.packed)
+        return self._values
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +82,15 @@ def parse_registration(body: Any, path: str, problems: list[FieldProblem]) -> Re
         return None
     _refuse_unknown(body, path, problems)
     identifier = _identifier(body.get("identifier"), f"{path}identifier", problems)
-    values = parse_values(body.get("values"), f"{path}values", problems)
+    packed, values = pack_usual(body.get("values")), None
+    if packed is None:
+        values = parse_values(body.get("values"), f"{path}values", problems)
+        packed = pack(values)
+        check_size(packed, f"{path}values", problems)
     template = template_named(body.get("template"), f"{path}template", problems)
     if identifier is None or len(problems) > before:
         return None
-    packed = pack(values)
-    check_size(packed, f"{path}values", problems)
-    return Registration(identifier, values, packed, template) if len(problems) == before else None
+    return Registration(identifier, packed, template, values)
 
 
 def parse_revision(

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from core.web import REST_OF_PATH, identifier_in_path, json_answer, now, read_json, read_object, whole_number
+from core.web import (
+    REST_OF_PATH,
+    identifier_in_path,
+    json_answer,
+    now,
+    read_json,
+    read_object,
+    web_answer,
+    whole_number,
+)
 from registry.doors import IDENTIFIERS_PATH, caller, record_answer
 from registry.verbs.history import history
 from registry.verbs.mint import MINT_MEMBERS, mint
@@ -40,7 +49,7 @@ async def patch_identifier(request: web.Request) -> web.Response:
     identifier = identifier_in_path(request, IDENTIFIERS_PATH)
     body = await read_json(request)
     record = await merge(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
-    return await record_answer(registry, record, 200)
+    return web_answer(await record_answer(registry, record, 200))
 
 
 async def post_withdrawal(request: web.Request) -> web.Response:
@@ -48,14 +57,14 @@ async def post_withdrawal(request: web.Request) -> web.Response:
     identifier = identifier_in_path(request, IDENTIFIERS_PATH, _WITHDRAW)
     body = await read_json(request)
     record = await withdraw(registry, principal, origin, identifier, body, request.headers.get("If-Match"))
-    return await record_answer(registry, record, 200)
+    return web_answer(await record_answer(registry, record, 200))
 
 
 async def post_restoration(request: web.Request) -> web.Response:
     registry, principal, origin = await caller(request)
     identifier = identifier_in_path(request, IDENTIFIERS_PATH, _RESTORE)
     record = await restore(registry, principal, origin, identifier, request.headers.get("If-Match"), now())
-    return await record_answer(registry, record, 200)
+    return web_answer(await record_answer(registry, record, 200))
 
 
 async def get_history(request: web.Request) -> web.Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,10 @@ import asyncpg
 
 from core.directory import Directory
 from core.record import Record
+from core.sealing import Vault
 from registry.committer import Committer
+from registry.leasing.book import LeaseBook
+from registry.quotas.allowances import Allowances
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class Registry:
     pool: asyncpg.Pool[Any]
     directory: Directory
     committer: Committer
+    allowances: Allowances
     on_committed: Callable[[Sequence[Record]], None]
     node_prefix: str
     restore_grace: timedelta
+    vault: Vault = field(default_factory=Vault)
+    required_images: tuple[str, ...] = ()
+    leases: LeaseBook = field(default_factory=LeaseBook)
+    lease_grace: timedelta = timedelta(days=7)

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.record import Record
 from core.template import Template
+from core.timestamps import rfc3339
 from core.values import HandleValue, render
 
 STATUS_WORDS = {1: "active", 2: "withdrawn"}
@@ -19,13 +20,12 @@ def owner_view(record: Record, template: Template | None) -> dict[str, Any]:
         "version": record.version,
         "status": STATUS_WORDS[record.status],
         "template": template.identifier if template else None,
-        "created_at": record.created_at.isoformat(timespec="milliseconds"),
-        "changed_at": record.changed_at.isoformat(timespec="milliseconds"),
+        "created_at": rfc3339(record.created_at),
+        "changed_at": rfc3339(record.changed_at),
         "values": [_owned(value, created) for value in record.values],
     }
     if record.withdrawn:
-        at = record.changed_at.isoformat(timespec="seconds")
-        shown["withdrawn"] = {"at": at, "reason": record.reason, "successor": record.successor}
+        shown["withdrawn"] = {"at": rfc3339(record.changed_at), "reason": record.reason, "successor": record.successor}
     return shown
 
 

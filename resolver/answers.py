@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from core.record import Record
+from core.timestamps import rfc3339
 from core.values import HandleValue, render, shrunk
 
 FOUND, HANDLE_NOT_FOUND, VALUES_NOT_FOUND = 1, 100, 200
@@ -49,7 +50,7 @@ def withdrawn_answer(record: Record) -> dict[str, Any]:
         "responseCode": HANDLE_NOT_FOUND,
         "handle": record.identifier,
         "withdrawn": {
-            "at": record.changed_at.isoformat(timespec="seconds"),
+            "at": rfc3339(record.changed_at),
             "reason": record.reason,
             "successor": record.successor,
         },

@@ -1,255 +1,333 @@
-"""The public HTTP doors: Handle JSON, the negotiated address of an identifier, and batch resolution."""
+"""The public HTTP doors: Handle JSON, and the negotiated address of an identifier.
+
+Each but the pages is a function from `Ask` to `Answer`, served by both lanes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Awaitable, Mapping
+from functools import lru_cache
+from random import random
+from typing import Literal
 
+import orjson
 from aiohttp import web
 
-from core.directory import Directory
 from core.errors import (
-    BodyInvalid,
-    FieldProblem,
     IdentifierGone,
     IdentifierMalformed,
-    IdentifierUnknown,
     NotResponsible,
-    ParameterInvalid,
-    Problem,
-    StoreUnavailable,
 )
-from core.identifier import Identifier, parse_identifier
+from core.exchange import JSON, Answer, Ask, json_bytes_of, json_of
+from core.fast_lane import Doors, Head, fixed_head
+from core.identifier import Identifier
 from core.negotiation import etag_matches, wants
 from core.page import html_response
-from core.problems import brief
 from core.record import Record
-from core.values import HandleValue
-from core.visibility import ANYBODY, Viewer, visible
-from core.web import REST_OF_PATH, identifier_in_path, json_answer, json_bytes, now, preferred_language, read_json
-from resolver.answers import (
-    chosen,
-    handle_answer,
-    handle_body,
-    public_values,
-    redirect_target,
-    withdrawn_answer,
-)
-from resolver.lookup import Lookup
+from core.schemes import speaks_gs1
+from core.visibility import ANYBODY, Viewer
+from core.web import REST_OF_PATH, ask_of, web_answer
+from resolver.answers import chosen, handle_answer, handle_body, public_values, redirect_target, withdrawn_answer
+from resolver.gs1.doors import WELL_KNOWN, describe
+from resolver.leading import canonical, lead
+from resolver.linking import asks_for_links
+from resolver.locations import choose_location, locations_of
 from resolver.memory import Entry
 from resolver.pages import record_page, withdrawn_page
+from resolver.referral import Referred, web_address
+from resolver.referring import MULTIPLE_CHOICES, count_referral, referral, referral_page, referring
+from resolver.room import Resolver
+from resolver.telling import explanation_of, info_of
+from resolver.usage.tally import Door
+from resolver.wishes import AT_LEAST_HEADER, Wishes, wishes_of
 
-MAX_BATCH = 1_000
 _OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
-
 _PRIVATE = {"Cache-Control": "private, no-store", "Vary": "Authorization, Accept, Accept-Language"}
-
-
-@dataclass(frozen=True, slots=True)
-class Resolver:
-    """What the doors need. `node_prefix` has ASCII letters in upper case."""
-
-    lookup: Lookup
-    directory: Directory
-    node_prefix: str
-    node_name: str
-
-    def key(self, identifier: Identifier) -> str:
-        """The canonical key by the rule of the identifier's prefix. Raises `NotResponsible` for foreign prefixes."""
-        prefix = self.directory.prefix(identifier.prefix_key)
-        if prefix is not None:
-            return identifier.key(prefix.suffix_case_sensitive)
-        if (identifier.prefix_key + ".").startswith(self.node_prefix + "."):
-            return identifier.key()
-        raise NotResponsible(
-            f"The prefix {identifier.prefix} is not served by this node, which has {self.node_prefix}",
-            f"本节点（{self.node_prefix}）不提供前缀 {identifier.prefix} 的解析",
-            handle=str(identifier),
-            responseCode=NotResponsible.handle_code,
-        )
-
-    async def viewer(self, request: web.Request) -> Viewer:
-        """Who is reading. Without a key anybody; a wrong key is refused, not taken for none."""
-        sent = request.headers.get("Authorization")
-        if sent is None:
-            return ANYBODY
-        return await self.directory.viewer(await self.directory.principal(sent, now()))
-
-    def values(self, record: Record, viewer: Viewer) -> list[HandleValue]:
-        """What this viewer may see of the record."""
-        prefix = self.directory.prefix(record.key.partition("/")[0])
-        return visible(record, viewer, prefix.enterprise_id if prefix else None, now())
-
-    async def entry(self, identifier: Identifier) -> Entry:
-        """The record, withdrawn or not. Raises `IdentifierUnknown`, `NotResponsible`, `StoreUnavailable`."""
-        found = await self.lookup.find(self.key(identifier))
-        if found is None:
-            raise IdentifierUnknown(
-                f"{identifier} is not registered here",
-                f"{identifier} 未在本节点注册",
-                handle=str(identifier),
-                responseCode=IdentifierUnknown.handle_code,
-            )
-        return found
-
+_BESIDE = frozenset(("authorization", "if-none-match", AT_LEAST_HEADER))  # make an answer one for this reader
+_PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, If-Version-At-Least, X-Request-Id",
+    "Access-Control-Max-Age": "86400",
+}
+_MOST_WANTED = 20
+_HANDLES = "/api/handles/"
+_HANDLES_ROUTE = f"{_HANDLES}{{identifier}}"
+_NEGOTIATED_ROUTE = "/{identifier}"
 
 RESOLVER: web.AppKey[Resolver] = web.AppKey("resolver", Resolver)
 
 
 def add_routes(app: web.Application) -> None:
     """The catch-all comes last: whatever no other door takes is read as an identifier, but for mistakes under /api/."""
-    app.router.add_get(f"/api/handles/{{identifier:{REST_OF_PATH}}}", handle_json)
-    app.router.add_post("/api/v1/resolve", resolve_many)
-    app.router.add_get(f"/{{identifier:(?!api/){REST_OF_PATH}}}", negotiated)
+    app.router.add_get(f"{_HANDLES}{{identifier:{REST_OF_PATH}}}", _handle_json)
+    app.router.add_get(WELL_KNOWN, _gs1_resolver)
+    for path in (
+        f"{_HANDLES}{{identifier:{REST_OF_PATH}}}",
+        "/api/v1/resolve",
+        f"/{{identifier:(?!api/){REST_OF_PATH}}}",
+    ):
+        app.router.add_route("OPTIONS", path, preflight)
+    app.router.add_get(f"/{{identifier:(?!api/){REST_OF_PATH}}}", _negotiated)
 
 
-async def handle_json(request: web.Request) -> web.Response:
-    """`GET /api/handles/{identifier}?type=&index=`: the Handle.Net JSON form; a key shows what its holder may see."""
-    resolver = request.app[RESOLVER]
-    viewer = await resolver.viewer(request)
-    entry = await resolver.entry(_identifier(request, "/api/handles/"))
-    types, indexes = request.query.getall("type", []), _indexes(request)
-    return _record_json(request, resolver, viewer, entry, types, indexes)
+def add_fast_doors(doors: Doors, resolver: Resolver) -> None:
+    """The same on the fast lane, but for what browsers ask: they get pages."""
+    doors.add_quick(_HANDLES, _HANDLES_ROUTE, lambda path, head, source: _ready_at(resolver, path, head, source))
+    doors.add_get(_HANDLES, _HANDLES_ROUTE, lambda ask: _fast_handle_json(resolver, ask))
+    doors.add_get("/", _NEGOTIATED_ROUTE, lambda ask: _fast_negotiated(resolver, ask))
 
 
-async def negotiated(request: web.Request) -> web.Response:
-    """`GET /{identifier}`: JSON for a program, a redirect where there is a URL value, else a page."""
-    resolver = request.app[RESOLVER]
-    identifier = _identifier(request, "/")
-    kind = wants(request.headers.get("Accept", ""))
-    viewer = await resolver.viewer(request)
-    entry = await resolver.entry(identifier)
-    record = entry.record
-    if kind != "json" and not record.withdrawn and "noredirect" not in request.query:
-        target = redirect_target(public_values(record))
-        if target is not None:
-            return web.Response(status=302, headers={"Location": target, **_headers(resolver, record)})
-    if kind == "html":
-        return _page(request, resolver, record)
-    return _record_json(request, resolver, viewer, entry, [], set())
+@referring(Door.HANDLE_JSON)
+async def handle_json(resolver: Resolver, ask: Ask) -> Answer:
+    """`GET /api/handles/{identifier}`: the Handle.Net JSON form; a key shows what its holder may see. See `Wishes`."""
+    identifier, wishes = _identifier(ask, _HANDLES), wishes_of(ask)
+    viewer = await resolver.viewer(ask)
+    return await _found(resolver, ask, Door.HANDLE_JSON, identifier, viewer, wishes)
 
 
-async def resolve_many(request: web.Request) -> web.Response:
-    """`POST /api/v1/resolve` with `{"identifiers": […]}`: one answer each, in order."""
-    resolver = request.app[RESOLVER]
-    viewer = await resolver.viewer(request)
-    asked = _asked(await read_json(request))
-    answers: list[dict[str, Any]] = [{} for _ in asked]
-    keys: dict[int, str] = {}
-    for position, text in enumerate(asked):
-        try:
-            keys[position] = resolver.key(parse_identifier(text))
-        except (IdentifierMalformed, NotResponsible) as problem:
-            answers[position] = _refused(text, problem)
-    entries = await resolver.lookup.find_many(list(keys.values()))
-    for position, entry in zip(keys, entries, strict=True):
-        answers[position] = _batch_answer(resolver, viewer, asked[position], entry)
-    return json_answer({"items": answers}, headers=_stale_header(resolver) | _openness(viewer))
+@referring(Door.NEGOTIATED)
+async def negotiated(resolver: Resolver, ask: Ask) -> Answer:
+    """`GET /{identifier}` for a program: a redirect where there is a URL value and JSON is not asked for, else JSON."""
+    identifier, wishes = _identifier(ask, "/"), wishes_of(ask)
+    viewer = await resolver.viewer(ask)
+    if wishes.info or wishes.explain:
+        return await _found(resolver, ask, Door.NEGOTIATED, identifier, viewer, wishes)
+    answer, entry, aliases = await lead(resolver, ask, identifier, viewer, wishes, _headers_for(resolver, viewer))
+    moved = _moved(resolver, ask, entry) if answer is None and _may_redirect(ask) else False
+    return canonical(answer or moved or _record_json(resolver, ask, viewer, entry, wishes), entry, aliases)
 
 
-def _identifier(request: web.Request, before: str) -> Identifier:
+async def _found(
+    resolver: Resolver, ask: Ask, door: Door, identifier: Identifier, viewer: Viewer, wishes: Wishes
+) -> Answer:
+    in_memory = wishes.explain and resolver.lookup.held(resolver.key(identifier)) is not None
+    entry, aliases = await resolver.follow(await resolver.entry(ask, door, identifier, wishes), wishes)
+    moved = _moved(resolver, ask, entry) if door is Door.NEGOTIATED and _may_redirect(ask) else False
+    if wishes.explain:
+        tier = "memory" if in_memory and not wishes.authoritative else entry.origin
+        return _explained(resolver, entry, tier, _rule(ask, door, bool(moved)), aliases)
+    if wishes.info:
+        return _informed(resolver, entry.record)
+    return canonical(moved or _record_json(resolver, ask, viewer, entry, wishes), entry, aliases)
+
+
+def _rule(ask: Ask, door: Door, moved: bool) -> str:
+    """Why the answer has the form that it has."""
+    if door is Door.HANDLE_JSON:
+        return "handle-json"
+    likes = wants(ask.headers.get("accept", ""))
+    if likes == "json":
+        return "accept-json"
+    return "url-value" if moved else "accept-html" if likes == "html" else "no-url-value"
+
+
+def _explained(resolver: Resolver, entry: Entry, tier: str, rule: str, aliases: tuple[str, ...]) -> Answer:
+    stale = resolver.lookup.stale_seconds
+    told = explanation_of(entry, tier, time.monotonic(), resolver.worker, rule, stale, aliases)
+    return json_of(told, headers=_OPEN | {"Cache-Control": "no-store"})
+
+
+def _informed(resolver: Resolver, record: Record) -> Answer:
+    prefix = resolver.directory.prefix(record.key.partition("/")[0])
+    told = info_of(record, prefix, resolver.directory.template(record.template_id))
+    return json_of(told, headers=_headers_of(record) | stale_header(resolver))
+
+
+async def _handle_json(request: web.Request) -> web.Response:
+    return web_answer(await handle_json(request.app[RESOLVER], ask_of(request)))
+
+
+async def _negotiated(request: web.Request) -> web.Response:
+    """For a browser a redirect where there is a URL value, else a page; for the rest see `negotiated`."""
+    resolver, ask = request.app[RESOLVER], ask_of(request)
+    if wants(ask.headers.get("accept", "")) != "html":
+        return web_answer(await negotiated(resolver, ask))
     try:
-        return identifier_in_path(request, before)
+        return await _for_browser(resolver, ask)
+    except Referred as referred:
+        return _referred_page(resolver, ask, referred)
+    except NotResponsible:
+        if resolver.recursion is None:
+            raise
+        return web_answer(await negotiated(resolver, ask))
+
+
+async def _for_browser(resolver: Resolver, ask: Ask) -> web.Response:
+    identifier, wishes = _identifier(ask, "/"), wishes_of(ask)
+    viewer = await resolver.viewer(ask)
+    if wishes.info or wishes.explain:
+        return web_answer(await _found(resolver, ask, Door.NEGOTIATED, identifier, viewer, wishes))
+    answer, entry, aliases = await lead(resolver, ask, identifier, viewer, wishes, _headers_for(resolver, viewer))
+    if there := answer or (_may_redirect(ask) and _moved(resolver, ask, entry)):
+        return web_answer(canonical(there, entry, aliases))
+    return _page(resolver, ask, entry.record)
+
+
+def _referred_page(resolver: Resolver, ask: Ask, referred: Referred) -> web.Response:
+    wishes = wishes_of(ask)
+    if wishes.info or wishes.explain or (_may_redirect(ask) and web_address(referred) is not None):
+        return web_answer(referral(resolver, ask, Door.NEGOTIATED, referred))
+    count_referral(resolver, ask, Door.NEGOTIATED, referred)
+    return html_response(
+        referral_page(referred, resolver.node_name, ask.language, ask.raw_query), MULTIPLE_CHOICES, dict(_OPEN)
+    )
+
+
+async def _gs1_resolver(request: web.Request) -> web.Response:
+    return describe(request, request.app[RESOLVER].node_name)
+
+
+async def preflight(_: web.Request) -> web.Response:
+    """What a script of another site may send (Fetch standard, CORS-preflight)."""
+    return web.Response(status=204, headers=_PREFLIGHT)
+
+
+def _fast_handle_json(resolver: Resolver, ask: Ask) -> Answer | Awaitable[Answer] | None:
+    if wants(ask.headers.get("accept", "")) == "html":
+        return None
+    entry = _held(resolver, ask, _HANDLES, Door.HANDLE_JSON)
+    if entry is None:
+        return handle_json(resolver, ask)
+    resolver.lookup.keep_path(entry, ask.raw_path)
+    return _ready(resolver, entry)
+
+
+def _ready_at(resolver: Resolver, path: str, head: Head, source: str | None) -> Answer | None:
+    """The ready answer of a path that was asked for before, where anybody gets the same; counted as a resolution."""
+    if head.memo is None:
+        likes = wants(head.headers.get("accept", ""))
+        head.memo = likes != "html" and _BESIDE.isdisjoint(head.headers) and "x-forwarded-for" not in head.headers
+    if head.memo is False or (entry := resolver.lookup.held_at(path)) is None:
+        return None
+    prefix = resolver.directory.prefix(entry.record.key.partition("/")[0])
+    if prefix is not None and not prefix.answered_here:  # any more
+        return None
+    resolver.count_found(entry.record.key, source, head.headers)
+    return entry.answer
+
+
+def _fast_negotiated(resolver: Resolver, ask: Ask) -> Answer | Awaitable[Answer] | None:
+    """Where the first segment looks like a prefix: the node's own pages have no dot there."""
+    first, slash, _ = ask.raw_path[1:].partition("/")
+    if speaks_gs1(ask.raw_path[1:]):
+        return None if wants(ask.headers.get("accept", "")) == "html" else negotiated(resolver, ask)
+    if "." not in first or not slash or (kind := wants(ask.headers.get("accept", ""))) == "html":
+        return None
+    if asks_for_links(ask) or (entry := _held(resolver, ask, "/", Door.NEGOTIATED)) is None:
+        return negotiated(resolver, ask)
+    return (kind == "any" and _moved(resolver, ask, entry)) or _ready(resolver, entry)
+
+
+def _held(resolver: Resolver, ask: Ask, before: str, door: Door) -> Entry | None:
+    """What memory has, where anybody who asks so gets the same of it; counted as a resolution."""
+    if ask.raw_query or not _BESIDE.isdisjoint(ask.headers):
+        return None
+    try:
+        entry = resolver.lookup.held(key := resolver.key(_identifier(ask, before)))
+    except Referred:  # said by the door itself
+        return None
+    except NotResponsible:
+        if resolver.recursion is None:
+            raise
+        return None
+    if entry is None or entry.record.withdrawn or entry.aliased:
+        return None
+    resolver.count(ask, door, key, entry)
+    return entry
+
+
+def _identifier(ask: Ask, before: str) -> Identifier:
+    try:
+        return ask.identifier(before)
     except IdentifierMalformed as wrong:
         wrong.extra["responseCode"] = wrong.handle_code
         raise
 
 
-def _record_json(
-    request: web.Request, resolver: Resolver, viewer: Viewer, entry: Entry, types: list[str], indexes: set[int]
-) -> web.Response:
+def _may_redirect(ask: Ask) -> bool:
+    return wants(ask.headers.get("accept", "")) != "json" and not (ask.raw_query and "noredirect" in ask.query)
+
+
+def _moved(resolver: Resolver, ask: Ask, entry: Entry) -> Answer | Literal[False]:
+    """The redirect to one of several places, else to the first URL value; False where there is none or the record is
+    withdrawn."""
+    if entry.moved is None:
+        record = entry.record
+        values = [] if record.withdrawn else public_values(record)
+        entry.locations = locations_of(values)
+        target = redirect_target(values)
+        entry.moved = False if target is None else Answer(302, b"", {"Location": target, **_headers_of(record)})
+        if entry.moved:
+            resolver.lookup.count_answer(entry, entry.moved)
+    if entry.locations:
+        wanted = ask.query.getall("locatt", [])[:_MOST_WANTED] if ask.raw_query else []
+        if (chosen := choose_location(entry.locations, wanted, random)) is not None:
+            return _aged(resolver, Answer(302, b"", {"Location": chosen.href, **_headers_of(entry.record)}))
+    return entry.moved and _aged(resolver, entry.moved)
+
+
+def _ready(resolver: Resolver, entry: Entry) -> Answer:
+    """The Handle JSON for anybody."""
+    if entry.answer is None:
+        body = handle_body(entry.record)
+        entry.answer = Answer(200, body, _open_headers(entry.record.etag, JSON))
+        entry.answer.rendered = _open_head(entry.record.etag, len(body))
+        resolver.lookup.count_answer(entry, entry.answer)
+    return _aged(resolver, entry.answer)
+
+
+# Answers of one version and size have one head: kept once, not with each of a hundred thousand records.
+@lru_cache(maxsize=1_000)
+def _open_headers(etag: str, kind: str) -> Mapping[str, str]:
+    return {"Content-Type": kind, "ETag": etag, **_OPEN}
+
+
+@lru_cache(maxsize=10_000)
+def _open_head(etag: str, size: int) -> bytes:
+    return fixed_head(200, size, _open_headers(etag, JSON))
+
+
+def _aged(resolver: Resolver, answer: Answer) -> Answer:
+    """The same, saying so where it may be stale."""
+    stale = stale_header(resolver)
+    return Answer(answer.status, answer.body, {**answer.headers, **stale}) if stale else answer
+
+
+def _record_json(resolver: Resolver, ask: Ask, viewer: Viewer, entry: Entry, wishes: Wishes) -> Answer:
     record = entry.record
     if record.withdrawn:
         raise IdentifierGone(
             f"{record.identifier} was withdrawn: {record.reason}",
             f"{record.identifier} 已注销：{record.reason}",
-            headers=_headers(resolver, record),
+            headers=_headers_of(record) | stale_header(resolver),
             **withdrawn_answer(record),
         )
-    headers = _headers(resolver, record, viewer)
-    if etag_matches(request.headers.get("If-None-Match", ""), record.etag, weakly=True):
-        return web.Response(status=304, headers=headers)
-    if types or indexes or viewer is not ANYBODY:
-        values = chosen(resolver.values(record, viewer), types, indexes)
-        return json_answer(handle_answer(record, values), headers=headers)
-    if entry.body is None:
-        resolver.lookup.keep_body(entry, handle_body(record))
-    assert entry.body is not None
-    return json_bytes(entry.body, headers=headers)
+    headers = _headers_of(record, viewer) | stale_header(resolver)
+    if etag_matches(ask.headers.get("if-none-match", ""), record.etag, weakly=True):
+        return Answer(304, b"", headers)
+    if viewer is ANYBODY and not (wishes.types or wishes.indexes or wishes.pretty):
+        return _ready(resolver, entry)
+    values = public_values(record) if wishes.public_only else resolver.values(record, viewer)
+    told = handle_answer(record, chosen(values, wishes.types, wishes.indexes))
+    return json_bytes_of(orjson.dumps(told, option=orjson.OPT_INDENT_2 if wishes.pretty else 0), headers=headers)
 
 
-def _batch_answer(
-    resolver: Resolver, viewer: Viewer, asked: str, entry: Entry | StoreUnavailable | None
-) -> dict[str, Any]:
-    if entry is None:
-        return _refused(asked, IdentifierUnknown())
-    if isinstance(entry, StoreUnavailable):
-        return _refused(asked, entry)
-    record = entry.record
-    if record.withdrawn:
-        return {"identifier": asked, "status": "withdrawn", **withdrawn_answer(record)}
-    return {"identifier": asked, "status": "found", **handle_answer(record, resolver.values(record, viewer))}
+def _headers_of(record: Record, viewer: Viewer = ANYBODY) -> dict[str, str]:
+    return {"ETag": record.etag, **openness(viewer)}
 
 
-def _refused(asked: str, problem: Problem) -> dict[str, Any]:
-    words = {IdentifierUnknown: "unknown", IdentifierMalformed: "malformed", NotResponsible: "not-responsible"}
-    status = words.get(type(problem), "unavailable")
-    problem.extra.clear()
-    return {"identifier": asked, "status": status, "responseCode": problem.handle_code, "problem": brief(problem)}
-
-
-def _asked(body: Any) -> list[str]:
-    """The identifiers of a batch: a bare list, or the member `identifiers`. Raises `BodyInvalid`."""
-    asked = body.get("identifiers") if isinstance(body, dict) else body
-    if not isinstance(asked, list) or not asked or len(asked) > MAX_BATCH:
-        raise BodyInvalid(
-            errors=(
-                FieldProblem(
-                    "identifiers",
-                    "list-invalid",
-                    f"must be a list of 1 to {MAX_BATCH} identifiers",
-                    f"必须是 1 到 {MAX_BATCH} 个标识的数组",
-                ),
-            )
-        )
-    problems = tuple(
-        FieldProblem(f"identifiers[{position}]", "not-text", "must be text", "必须是文本")
-        for position, text in enumerate(asked)
-        if not isinstance(text, str)
-    )
-    if problems:
-        raise BodyInvalid(errors=problems)
-    return asked
-
-
-def _indexes(request: web.Request) -> set[int]:
-    texts = request.query.getall("index", [])
-    wrong = [
-        text for text in texts if not (text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) < 2**32)
-    ]
-    if wrong:
-        raise ParameterInvalid(
-            errors=tuple(
-                FieldProblem(
-                    "index", "index-invalid", f"'{text[:20]}' is not a value index", f"“{text[:20]}”不是有效的值索引"
-                )
-                for text in wrong
-            ),
-            responseCode=ParameterInvalid.handle_code,
-        )
-    return {int(text) for text in texts}
-
-
-def _headers(resolver: Resolver, record: Record, viewer: Viewer = ANYBODY) -> dict[str, str]:
-    return {"ETag": record.etag, **_openness(viewer), **_stale_header(resolver)}
-
-
-def _openness(viewer: Viewer) -> dict[str, str]:
+def openness(viewer: Viewer) -> dict[str, str]:
     """What one reader was shown, no cache may give to another."""
     return _OPEN if viewer is ANYBODY else _OPEN | _PRIVATE
 
 
-def _stale_header(resolver: Resolver) -> dict[str, str]:
+def _headers_for(resolver: Resolver, viewer: Viewer) -> dict[str, str]:
+    return openness(viewer) | stale_header(resolver)
+
+
+def stale_header(resolver: Resolver) -> dict[str, str]:
     """RFC 9111 §5.5 retired `Warning`, but it is what clients of this field know; the second one is plain."""
     stale = resolver.lookup.stale_seconds
     if not stale:
@@ -257,14 +335,13 @@ def _stale_header(resolver: Resolver) -> dict[str, str]:
     return {"Warning": '110 biaojie "Response is Stale"', "Biaojie-Stale-Seconds": f"{stale:.0f}"}
 
 
-def _page(request: web.Request, resolver: Resolver, record: Record) -> web.Response:
+def _page(resolver: Resolver, ask: Ask, record: Record) -> web.Response:
     """For people. Without an ETag: the tag names the JSON answer, and a page has two languages."""
-    language, query = preferred_language(request), request.rel_url.raw_query_string
-    headers = {**_OPEN, **_stale_header(resolver)}
+    headers = {**_OPEN, **stale_header(resolver)}
     if record.withdrawn:
-        page = withdrawn_page(resolver.directory, record, resolver.node_name, language, query)
+        page = withdrawn_page(resolver.directory, record, resolver.node_name, ask.language, ask.raw_query)
         return html_response(page, 410, headers)
     stale = resolver.lookup.stale_seconds
     return html_response(
-        record_page(resolver.directory, record, resolver.node_name, language, stale, query), 200, headers
+        record_page(resolver.directory, record, resolver.node_name, ask.language, stale, ask.raw_query), 200, headers
     )

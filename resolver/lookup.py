@@ -15,6 +15,7 @@ import asyncpg
 from core.batcher import Batcher
 from core.database import store_errors
 from core.errors import StoreUnavailable
+from core.exchange import Answer
 from core.feed import ChangeFeed
 from core.record import Record, decode_record, record_from_row
 from core.shared_cache import SharedCache
@@ -60,24 +61,48 @@ class Lookup:
         """How old an answer may be because PostgreSQL is not heard of; 0 while all is well."""
         return self._feed.stale_seconds
 
-    async def find(self, key: str) -> Entry | None:
-        """The record with this canonical key, None when there is none. Raises `StoreUnavailable`."""
+    def held(self, key: str) -> Entry | None:
+        """The record as this worker's memory has it, None where that does not answer. Raises `StoreUnavailable`."""
         stale = self._feed.stale_seconds
         if stale > self._stale_limit_seconds:
             raise StoreUnavailable(
                 f"PostgreSQL has not been reached for {stale:.0f} s; older answers are not given",
                 f"数据库已 {stale:.0f} 秒无法访问，不再提供更旧的结果",
             )
-        now = time.monotonic()
-        entry = self._memory.get(key)
-        if entry is not None and (stale or now - entry.stored_at < _MEMORY_SECONDS):
+        return self._fresh(self._memory.get(key), stale)
+
+    def held_at(self, path: str) -> Entry | None:
+        """As `held`, by a path that led to it before; None also where the answer would have to say that it is stale."""
+        return None if self._feed.stale_seconds else self._fresh(self._memory.at(path), 0.0)
+
+    def keep_path(self, entry: Entry, path: str) -> None:
+        self._memory.keep_path(entry, path)
+
+    def _fresh(self, entry: Entry | None, stale: float) -> Entry | None:
+        if entry is not None and (stale or time.monotonic() - entry.stored_at < _MEMORY_SECONDS):
             _FROM_MEMORY.inc()
             return entry
-        if not stale and self._memory.is_missing(key, now):
+        return None
+
+    async def find(self, key: str) -> Entry | None:
+        """The record with this canonical key, None when there is none. Raises `StoreUnavailable`."""
+        if (entry := self.held(key)) is not None:
+            return entry
+        if not self._feed.stale_seconds and self._memory.is_missing(key, time.monotonic()):
             _UNKNOWN.inc()
             return None
         # Shielded: one caller going away must not take the answer from the others.
         return await asyncio.shield(self._flight(key))
+
+    async def find_newer(self, key: str, at_least: int) -> Entry | None:
+        """As `find`, passing over tiers whose version is below `at_least`; 0 passes over all but PostgreSQL.
+
+        What comes back may still be older: then there is no newer one. Raises `StoreUnavailable`.
+        """
+        entry = self.held(key) if at_least else None
+        if entry is not None and entry.record.version >= at_least:
+            return entry
+        return await asyncio.shield(self._from_store.submit(key))
 
     async def find_many(self, keys: Sequence[str]) -> list[Entry | StoreUnavailable | None]:
         """One result for each key, in order; a key that could not be read gets its own error."""
@@ -89,8 +114,8 @@ class Lookup:
             result for result in found if not isinstance(result, BaseException) or isinstance(result, StoreUnavailable)
         ]
 
-    def keep_body(self, entry: Entry, body: bytes) -> None:
-        self._memory.keep_body(entry, body)
+    def count_answer(self, entry: Entry, answer: Answer) -> None:
+        self._memory.count_answer(entry, answer)
 
     def _flight(self, key: str) -> asyncio.Future[Entry | None]:
         flight = self._flights.get(key)
@@ -111,7 +136,7 @@ class Lookup:
         for key, octets in zip(keys, stored, strict=True):
             record = _decoded(octets) if octets is not None else None
             if record is not None and record.key == key and record.version >= self._memory.floor(key):
-                found[key] = self._memory.put(record, now)
+                found[key] = self._memory.put(record, now, "redis")
         if found:
             _FROM_CACHE.inc(len(found))
         missing = [key for key in keys if key not in found]

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import Literal
 
+from core.exchange import Answer
 from core.record import Record
+from resolver.locations import Location
 
 _ENTRY_BYTES = 560  # objects around the content: 530 by tracemalloc on CPython 3.11, of 20,000 real components
+_ANSWER_BYTES = 120  # an answer; the head it is sent with is shared
+ALIAS = "HS_ALIAS"
+ALIAS_MARK = b'"HS_ALIAS"'
+_PATHS_HELD, _PATH_BYTES = 2, 150  # of one entry; of one path, beside its characters
 _FLOOR_SECONDS = 10.0  # longer than any flight may take
 _FLOORS_HELD = 100_000
 _MISSING_HELD = 50_000
@@ -20,12 +27,18 @@ _MISSING_HELD = 50_000
 class Entry:
     """One record with the answers made from it. `stored_at` is monotonic seconds; `size` is what it counts, in bytes."""
 
-    __slots__ = ("body", "record", "size", "stored_at")
+    __slots__ = ("aliased", "answer", "locations", "moved", "origin", "paths", "record", "size", "stored_at")
 
-    def __init__(self, record: Record, stored_at: float) -> None:
+    def __init__(self, record: Record, stored_at: float, origin: str = "postgresql") -> None:
         self.record = record
         self.stored_at = stored_at
-        self.body: bytes | None = None  # the Handle JSON answer for an anonymous reader, once somebody asked for it
+        self.origin = origin  # the tier it was read from
+        self.paths: tuple[str, ...] = ()  # by which `Memory.at` finds it
+        # For an anonymous reader, once somebody asked for it: the Handle JSON, and where a browser is sent (False: nowhere).
+        self.answer: Answer | None = None
+        self.moved: Answer | Literal[False] | None = None
+        self.aliased = ALIAS_MARK in record.packed and not record.withdrawn  # it may stand for another identifier
+        self.locations: tuple[Location, ...] = ()  # known once `moved` is
         self.size = _ENTRY_BYTES + len(record.packed) + 2 * len(record.key)
 
 
@@ -35,6 +48,7 @@ class Memory:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._paths: dict[str, Entry] = {}
         self._missing: OrderedDict[str, float] = OrderedDict()
         self._floors: dict[str, int] = {}
         self._older_floors: dict[str, int] = {}
@@ -47,6 +61,23 @@ class Memory:
             self._entries.move_to_end(key)
         return entry
 
+    def peek(self, key: str) -> Entry | None:
+        """As `get`, without counting as a use."""
+        return self._entries.get(key)
+
+    def at(self, path: str) -> Entry | None:
+        """The entry that was found before under this path as sent, while it is held: saves reading the path again."""
+        entry = self._paths.get(path)
+        if entry is not None:
+            self._entries.move_to_end(entry.record.key)
+        return entry
+
+    def keep_path(self, entry: Entry, path: str) -> None:
+        if self._entries.get(entry.record.key) is entry and len(entry.paths) < _PATHS_HELD:
+            entry.paths += (path,)
+            self._paths[path] = entry
+            self._grow(entry, _PATH_BYTES + len(path))
+
     def is_missing(self, key: str, now: float) -> bool:
         """Whether `key` is known, at this moment, not to exist."""
         until = self._missing.get(key)
@@ -57,13 +88,13 @@ class Memory:
         del self._missing[key]
         return False
 
-    def put(self, record: Record, now: float) -> Entry:
+    def put(self, record: Record, now: float, origin: str = "postgresql") -> Entry:
         """Keep a record just read, unless a newer one is held or known of; returns the entry to answer from."""
         self._missing.pop(record.key, None)
         held = self._entries.get(record.key)
         if held is not None and held.record.version > record.version:
             return held
-        entry = Entry(record, now)
+        entry = Entry(record, now, origin)
         if record.version < self.floor(record.key):
             return entry  # good enough for whoever was waiting, too old to keep
         if held is not None:
@@ -78,13 +109,15 @@ class Memory:
         while len(self._missing) > _MISSING_HELD:
             self._missing.popitem(last=False)
 
-    def keep_body(self, entry: Entry, body: bytes) -> None:
-        """Remember an answer made from the entry, and count its bytes."""
-        entry.body = body
+    def count_answer(self, entry: Entry, answer: Answer) -> None:
+        """An answer made from the entry is kept with it: count its bytes."""
         if self._entries.get(entry.record.key) is entry:
-            entry.size += len(body)
-            self.used_bytes += len(body)
-            self._evict()
+            self._grow(entry, _ANSWER_BYTES + len(answer.body))
+
+    def _grow(self, entry: Entry, size: int) -> None:
+        entry.size += size
+        self.used_bytes += size
+        self._evict()
 
     def apply(self, changes: Iterable[tuple[str, int]], now: float) -> None:
         """(key, version) is now current: forget what is older."""
@@ -112,9 +145,13 @@ class Memory:
             self._floors_turned_at = now
 
     def _discard(self, key: str) -> None:
-        self.used_bytes -= self._entries.pop(key).size
+        self._forget(self._entries.pop(key))
+
+    def _forget(self, entry: Entry) -> None:
+        self.used_bytes -= entry.size
+        for path in entry.paths:
+            del self._paths[path]
 
     def _evict(self) -> None:
         while self.used_bytes > self._limit_bytes and self._entries:
-            _, entry = self._entries.popitem(last=False)
-            self.used_bytes -= entry.size
+            self._forget(self._entries.popitem(last=False)[1])

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
-
-import orjson
+from typing import Any, Protocol
 
 from core.access import Prefix
-from core.page import Reader, page_environment, render_page, speaker
+from core.page import Reader, page_environment, render_page
 from core.record import Record
 from core.template import Template
-from core.values import HandleValue
-from resolver.answers import is_web_address, public_values, redirect_target
+from resolver.answers import public_values, redirect_target
+from resolver.shown import name_value, shown_values
 from resolver.texts import TEXTS
 
-_PAGES = page_environment("resolver", "pages_html")
-_SHOWN_CODED = 64  # characters of base64 or hex that a person is shown
-_TALL = 600  # characters of text after which it scrolls in its own box
+PAGES = page_environment("resolver", "pages_html")
 
 
 class Names(Protocol):
@@ -30,26 +24,6 @@ class Names(Protocol):
     def template(self, template_id: int | None) -> Template | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ShownValue:
-    """One line of the page. `kind` is link, text, json or coded; `note` says size and format of a coded one."""
-
-    label: str
-    type: str
-    kind: str
-    text: str
-    note: str = ""
-
-    @property
-    def tall(self) -> bool:
-        return len(self.text) > _TALL
-
-    @property
-    def technical(self) -> bool:
-        """The Handle system's own types (administrators, sites, keys): for programs, so shown last and folded."""
-        return self.type.startswith("HS_")
-
-
 def record_page(
     directory: Names, record: Record, node_name: str, language: str, stale_seconds: float, query: str = ""
 ) -> str:
@@ -57,51 +31,34 @@ def record_page(
     values = public_values(record)
     if not query and redirect_target(values) is not None:
         query = "noredirect"  # or the other language would be the manufacturer's site
+    template = directory.template(record.template_id)
+    name = name_value(values, template)
     return render_page(
-        _PAGES,
+        PAGES,
         "record.html",
         TEXTS,
         Reader(node_name, language, query),
         record=record,
-        maker=_maker(directory, record),
-        values=shown_values(values, directory.template(record.template_id), language),
+        name=str(name.data).strip() if name else None,
+        values=shown_values([value for value in values if value is not name], template, language),
         stale=math.ceil(stale_seconds),
+        **_owner(directory, record),
     )
 
 
 def withdrawn_page(directory: Names, record: Record, node_name: str, language: str, query: str = "") -> str:
     """The page of a withdrawn identifier: when, why, and what took its place. None of its values."""
     reader = Reader(node_name, language, query)
-    return render_page(_PAGES, "withdrawn.html", TEXTS, reader, record=record, maker=_maker(directory, record))
+    return render_page(PAGES, "withdrawn.html", TEXTS, reader, record=record, **_owner(directory, record))
 
 
-def shown_values(values: list[HandleValue], template: Template | None, language: str) -> list[ShownValue]:
-    """Values under the names that their template gives them, else under their types."""
-    t = speaker(TEXTS, language)
-    names = {
-        (item.index, item.type): item.name_zh if language == "zh" else item.name_en
-        for item in (template.items if template else ())
-    }
-    return [_shown(value, names.get((value.index, value.type)) or value.type, t) for value in values]
-
-
-def _maker(directory: Names, record: Record) -> str | None:
+def _owner(directory: Names, record: Record) -> dict[str, Any]:
+    """Whose it is. `suspended` is why the prefix is, empty where nobody said; None: it is not."""
     prefix = directory.prefix(record.key.partition("/")[0])
-    return prefix.enterprise_name if prefix else None
-
-
-def _shown(value: HandleValue, label: str, t: Callable[..., str]) -> ShownValue:
-    data = value.data
-    if not isinstance(data, str):
-        text = orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
-        return ShownValue(label, value.type, "json", text)
-    if value.format in ("base64", "hex"):
-        return _coded(value, data, label, t)
-    return ShownValue(label, value.type, "link" if is_web_address(data) else "text", data)
-
-
-def _coded(value: HandleValue, data: str, label: str, t: Callable[..., str]) -> ShownValue:
-    size = len(data) * 3 // 4 - data.count("=", -2) if value.format == "base64" else len("".join(data.split())) // 2
-    whole = len(data) <= _SHOWN_CODED
-    note = t("bytes-whole" if whole else "bytes", format=value.format, size=f"{size:,}")
-    return ShownValue(label, value.type, "coded", data if whole else data[:_SHOWN_CODED] + "…", note)
+    if prefix is None:
+        return {"maker": None, "verified": False, "suspended": None}
+    return {
+        "maker": prefix.enterprise_name,
+        "verified": prefix.verified,
+        "suspended": (prefix.reason or "") if prefix.suspended else None,
+    }

@@ -31,6 +31,23 @@ TEXTS: Texts = {
         "暂时无法访问数据库。以下信息可能已过时 {seconds} 秒。",
         "The database cannot be reached at the moment. What is shown here may be out of date by {seconds} s.",
     ),
+    "suspended": (
+        "该标识所属前缀已被暂停，以下信息可能不再维护。",
+        "The prefix of this identifier is suspended; what is shown here may not be kept up any more.",
+    ),
+    "verified": ("已核验", "Verified"),
+    "unverified": ("未核验", "Not verified"),
+    "true": ("是", "Yes"),
+    "false": ("否", "No"),
+    "identifier": ("标识", "Identifier"),
+    "referred-chip": ("企业自有节点", "Own node"),
+    "referred-title": ("该标识由企业自有节点解析", "This identifier is answered by its enterprise’s own node"),
+    "referred-lead": (
+        "前缀 {prefix} 由企业自行提供解析服务，请向以下站点查询。",
+        "The prefix {prefix} is resolved by the enterprise itself; please ask the site below.",
+    ),
+    "referred-there": ("网页", "On the web"),
+    "referred-endpoint": ("解析接口", "Resolution interface"),
     "withdrawn-title": ("该标识已注销", "This identifier was withdrawn"),
     "withdrawn-lead": (
         "企业已停止使用该标识，其内容不再提供。",

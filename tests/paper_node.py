@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from aiohttp import web
 
-from core.access import Prefix
+from core.access import Hosting, Prefix
 from core.errors import IdentifierUnknown, InternalError, NotResponsible, StoreUnavailable
 from core.identifier import decode_path, parse_identifier
 from core.page import html_response
 from core.record import Record, Status
-from core.template import Template, TemplateItem
+from core.template import Template
+from core.template_item import Choice, TemplateItem
 from core.values import SECRET_PERMISSIONS, HandleValue, pack
 from core.web import PROBLEM_PAGE, edge, preferred_language
 from node.pages import NODE, SPECIFICATION, NodeFacts, docs, error_page, errors_index, landing, lookup, problem_page
 from resolver.pages import record_page, withdrawn_page
+from resolver.referral import Referred
+from resolver.referring import referral_page
 
 NAME = "标解开放节点"
 CREATED = datetime(2026, 1, 31, 17, 5, 9, tzinfo=UTC)
@@ -30,7 +34,8 @@ class PaperNames:
     """What pages ask a directory for."""
 
     def prefix(self, key: str) -> Prefix | None:
-        return Prefix(key, key, 1, "江苏长电科技股份有限公司 JCET", False, False) if key == "88.118.8" else None
+        maker = "江苏长电科技股份有限公司 JCET"
+        return Prefix(key, key, 1, maker, False, False, verified=True) if key == "88.118.8" else None
 
     def template(self, template_id: int | None) -> Template | None:
         items = (
@@ -40,6 +45,19 @@ class PaperNames:
             TemplateItem(2004, "DESCRIPTION", "描述", "Description", False),
             TemplateItem(2005, "DATASHEET", "数据手册", "Datasheet", False),
             TemplateItem(2006, "COST", "成本", "Cost", False),
+            TemplateItem(2007, "TITLE_TEXT", "产品名称", "Product name", False),
+            TemplateItem(2008, "WEIGHT", "净重", "Net weight", False, data_type="number", unit="kg"),
+            TemplateItem(
+                2009,
+                "GRADE",
+                "等级",
+                "Grade",
+                False,
+                data_type="enumeration",
+                choices=(Choice("A1", "一等品", "First grade"),),
+            ),
+            TemplateItem(2010, "BATCH", "所属批次", "Batch", False, data_type="reference"),
+            TemplateItem(2011, "EXPORTED", "出口产品", "For export", False, data_type="boolean"),
         )
         return Template(7, "88.118.8/META", "88.118.8/META", items) if template_id == 7 else None
 
@@ -57,6 +75,12 @@ def withdrawn(identifier: str, reason: str, successor: str | None) -> Record:
     return record(identifier, [HandleValue(1, "NAME", SECRET)], status=Status.WITHDRAWN, withdrawal=withdrawal)
 
 
+_INTERFACES = [{"query": True, "admin": False, "protocol": "TCP", "port": 2641}]
+HOSTED = replace(
+    Prefix("88.118.8", "88.118.8", 1, "江苏长电科技股份有限公司 JCET", False, False, verified=True),
+    hosting=Hosting.OWN_NODE,
+    site={"servers": [{"address": "2001:db8::1", "interfaces": _INTERFACES}]},
+)
 RECORDS = [
     record(
         "88.118.8/BAV99,215",
@@ -80,6 +104,15 @@ RECORDS = [
     record("88.118.8/PRIVATE", [HandleValue(1, "COST", SECRET, permissions=SECRET_PERMISSIONS)]),
     record("88.118.8/" + HOSTILE, [HandleValue(1, HOSTILE, HOSTILE), HandleValue(2, "URL", "javascript:alert(1)")]),
     withdrawn("88.118.8/OLD-1", "批次召回：焊盘镀层不合格 (batch recalled)", "88.118.8/BAV99,215"),
+    record(
+        "88.118.8/SN.2026-000117",
+        [
+            HandleValue(2007, "TITLE_TEXT", "车规级双串联开关二极管"), HandleValue(2001, "MODEL", "BAV99,215"),
+            HandleValue(2008, "WEIGHT", "0.0085"), HandleValue(2009, "GRADE", "A1"),
+            HandleValue(2010, "BATCH", "88.118.8/BATCH 2026/03"), HandleValue(2011, "EXPORTED", "true"),
+        ],
+        template_id=7,
+    ),
 ]  # fmt: skip
 BY_KEY = {each.key: each for each in RECORDS}
 
@@ -93,6 +126,8 @@ async def negotiated(request: web.Request) -> web.Response:
         raise InternalError()
     if identifier.suffix == "DOWN":
         raise StoreUnavailable()
+    if identifier.suffix == "REFERRED":
+        return html_response(referral_page(Referred(identifier, HOSTED), NAME, preferred_language(request)), 300)
     if identifier.suffix == "ELSEWHERE":  # another origin, and yet this server
         return web.Response(status=302, headers={"Location": f"http://localhost:{request.url.port}/"})
     found = BY_KEY.get(str(identifier).upper())

@@ -12,9 +12,14 @@ Problem                              status  slug
 │   └── LoginWrong                   401     login-wrong
 ├── Forbidden                        403
 │   ├── RoleNotEnough                403     role-not-enough
+│   ├── ScopeNotEnough               403     scope-not-enough
+│   ├── SourceNotAllowed             403     source-not-allowed
 │   ├── PrefixNotYours               403     prefix-not-yours
 │   ├── PrefixSuspended              403     prefix-suspended
-│   └── LoginSwitchedOff             403     login-switched-off
+│   ├── QuotaExhausted               403     quota-exhausted
+│   ├── LoginSwitchedOff             403     login-switched-off
+│   ├── EnterpriseSuspended          403     enterprise-suspended
+│   └── PrefixNotAnswering           403     prefix-not-answering
 ├── NotFound                         404
 │   ├── IdentifierUnknown            404     identifier-unknown
 │   ├── EnterpriseUnknown            404     enterprise-unknown
@@ -22,8 +27,15 @@ Problem                              status  slug
 │   ├── GrantUnknown                 404     grant-unknown
 │   ├── BulkJobUnknown               404     bulk-job-unknown
 │   ├── TemplateUnknown              404     template-unknown
-│   └── PageUnknown                  404     page-unknown
+│   ├── PageUnknown                  404     page-unknown
+│   ├── ApplicationUnknown           404     application-unknown
+│   ├── ImageUnknown                 404     image-unknown
+│   ├── PrefixUnknown                404     prefix-unknown
+│   ├── TransferUnknown              404     transfer-unknown
+│   ├── LeaseUnknown                 404     lease-unknown
+│   └── LinkUnknown                  404     link-unknown
 ├── MethodNotAllowed                 405     method-not-allowed
+├── LinkNotAcceptable                406     link-not-acceptable
 ├── Conflict                         409
 │   ├── IdentifierConflict           409     identifier-conflict
 │   ├── IdentifierWithdrawn          409     identifier-withdrawn
@@ -33,17 +45,41 @@ Problem                              status  slug
 │   ├── EnterpriseTaken              409     enterprise-taken
 │   ├── TemplateTaken                409     template-taken
 │   ├── TemplateFixed                409     template-fixed
+│   ├── TemplateState                409     template-state
 │   ├── AppIdentityTaken             409     app-identity-taken
+│   ├── KeyEnded                     409     key-ended
 │   ├── BulkJobState                 409     bulk-job-state
-│   └── BulkFilesAway                409     bulk-files-away
+│   ├── BulkFilesAway                409     bulk-files-away
+│   ├── ValueIndexNotReady           409     value-index-not-ready
+│   ├── ApplicationState             409     application-state
+│   ├── ImagesMissing                409     images-missing
+│   ├── FirstKeyTaken                409     first-key-taken
+│   ├── EnterpriseState              409     enterprise-state
+│   ├── PrefixPending                409     prefix-pending
+│   ├── PrefixElsewhere              409     prefix-hosted-elsewhere
+│   ├── IdentifierTransferred        409     identifier-transferred
+│   ├── TransferOpen                 409     transfer-open
+│   ├── TransferState                409     transfer-state
+│   ├── TransferBlocked              409     transfer-blocked
+│   ├── SuffixLeased                 409     suffix-leased
+│   ├── LeasesTooMany                409     leases-too-many
+│   └── LeaseEnded                   409     lease-ended
 ├── IdentifierGone                   410     identifier-gone
 ├── VersionMismatch                  412     version-mismatch
+├── VersionNotReached                412     version-not-reached
 ├── BodyTooLarge                     413     body-too-large
 ├── BodyInvalid                      422     body-invalid
 ├── LoginTooFrequent                 429     login-too-frequent
+├── ApplicationsTooMany              429     applications-too-many
+├── PatternUnsupported               422     pattern-unsupported
+├── RateLimited                      429     rate-limited
 ├── InternalError                    500     internal-error
+├── RecursionFailed                  502     recursion-failed
 ├── StoreUnavailable                 503     store-unavailable
-└── DiskFull                         507     disk-full
+├── PersonalDataLocked               503     personal-data-locked
+├── ExportsBusy                      503     exports-busy
+├── DiskFull                         507     disk-full
+└── AliasLoop                        508     alias-loop
 
 Each class says once: the stable slug, the HTTP status, the Handle response code (RFC 3652 §2.2.2.2), the SNMS status,
 title and way out in both languages, and whether calling again unchanged can succeed.
@@ -53,61 +89,101 @@ from __future__ import annotations
 
 from core.errors.conflicts import (
     AppIdentityTaken,
+    ApplicationState,
     BulkFilesAway,
     BulkJobState,
+    EnterpriseState,
     EnterpriseTaken,
+    FirstKeyTaken,
     GraceOver,
     IdentifierConflict,
+    IdentifierTransferred,
     IdentifierWithdrawn,
+    ImagesMissing,
+    KeyEnded,
+    LeaseEnded,
+    LeasesTooMany,
     MintedOut,
+    PrefixElsewhere,
+    PrefixPending,
     PrefixTaken,
+    SuffixLeased,
     TemplateFixed,
+    TemplateState,
     TemplateTaken,
+    TransferBlocked,
+    TransferOpen,
+    TransferState,
+    ValueIndexNotReady,
 )
 from core.errors.missing import (
+    ApplicationUnknown,
     BulkJobUnknown,
     EnterpriseUnknown,
     GrantUnknown,
     IdentifierUnknown,
+    ImageUnknown,
     KeyUnknown,
+    LeaseUnknown,
+    LinkUnknown,
     PageUnknown,
+    PrefixUnknown,
     TemplateUnknown,
+    TransferUnknown,
 )
 from core.errors.refused import (
     BodyNotJson,
     CredentialMissing,
     CredentialWrong,
+    EnterpriseSuspended,
     IdentifierMalformed,
     LoginSwitchedOff,
     LoginWrong,
     NotResponsible,
     ParameterInvalid,
+    PrefixNotAnswering,
     PrefixNotYours,
     PrefixSuspended,
+    QuotaExhausted,
     RoleNotEnough,
+    ScopeNotEnough,
+    SourceNotAllowed,
 )
 from core.errors.tree import (
+    AliasLoop,
+    ApplicationsTooMany,
     BadRequest,
     BodyInvalid,
     BodyTooLarge,
     Conflict,
     DiskFull,
+    ExportsBusy,
     FieldProblem,
     Forbidden,
     IdentifierGone,
     InternalError,
+    LinkNotAcceptable,
     LoginTooFrequent,
     MethodNotAllowed,
     NotFound,
+    PatternUnsupported,
+    PersonalDataLocked,
     Problem,
+    RateLimited,
+    RecursionFailed,
     StoreUnavailable,
     Unauthenticated,
     VersionMismatch,
+    VersionNotReached,
     all_problems,
 )
 
 __all__ = [
+    "AliasLoop",
     "AppIdentityTaken",
+    "ApplicationState",
+    "ApplicationUnknown",
+    "ApplicationsTooMany",
     "BadRequest",
     "BodyInvalid",
     "BodyNotJson",
@@ -119,19 +195,32 @@ __all__ = [
     "CredentialMissing",
     "CredentialWrong",
     "DiskFull",
+    "EnterpriseState",
+    "EnterpriseSuspended",
     "EnterpriseTaken",
     "EnterpriseUnknown",
+    "ExportsBusy",
     "FieldProblem",
+    "FirstKeyTaken",
     "Forbidden",
     "GraceOver",
     "GrantUnknown",
     "IdentifierConflict",
     "IdentifierGone",
     "IdentifierMalformed",
+    "IdentifierTransferred",
     "IdentifierUnknown",
     "IdentifierWithdrawn",
+    "ImageUnknown",
+    "ImagesMissing",
     "InternalError",
+    "KeyEnded",
     "KeyUnknown",
+    "LeaseEnded",
+    "LeaseUnknown",
+    "LeasesTooMany",
+    "LinkNotAcceptable",
+    "LinkUnknown",
     "LoginSwitchedOff",
     "LoginTooFrequent",
     "LoginWrong",
@@ -141,16 +230,35 @@ __all__ = [
     "NotResponsible",
     "PageUnknown",
     "ParameterInvalid",
+    "PatternUnsupported",
+    "PersonalDataLocked",
+    "PrefixElsewhere",
+    "PrefixNotAnswering",
     "PrefixNotYours",
+    "PrefixPending",
     "PrefixSuspended",
     "PrefixTaken",
+    "PrefixUnknown",
     "Problem",
+    "QuotaExhausted",
+    "RateLimited",
+    "RecursionFailed",
     "RoleNotEnough",
+    "ScopeNotEnough",
+    "SourceNotAllowed",
     "StoreUnavailable",
+    "SuffixLeased",
     "TemplateFixed",
+    "TemplateState",
     "TemplateTaken",
     "TemplateUnknown",
+    "TransferBlocked",
+    "TransferOpen",
+    "TransferState",
+    "TransferUnknown",
     "Unauthenticated",
+    "ValueIndexNotReady",
     "VersionMismatch",
+    "VersionNotReached",
     "all_problems",
 ]

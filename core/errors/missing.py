@@ -59,3 +59,53 @@ class PageUnknown(NotFound):
     title_zh = "该地址没有内容"
     remedy_en = "/docs lists every call; an identifier is opened at /<prefix>/<suffix>."
     remedy_zh = "全部接口见 /docs；标识页面的地址为 /<前缀>/<后缀>。"
+
+
+class ApplicationUnknown(NotFound):
+    slug = "application-unknown"
+    title_en = "No such application"
+    title_zh = "申请不存在"
+    remedy_en = (
+        "Use the number and the token that POST /api/v1/applications returned; a token opens its own application only."
+    )
+    remedy_zh = "请使用 POST /api/v1/applications 返回的编号与令牌；令牌只能打开其自身的申请。"
+
+
+class ImageUnknown(NotFound):
+    slug = "image-unknown"
+    title_en = "No such image"
+    title_zh = "图片不存在"
+    remedy_en = "`images` of the application lists those that were uploaded."
+    remedy_zh = "已上传的图片见申请的 `images`。"
+
+
+class PrefixUnknown(NotFound):
+    slug = "prefix-unknown"
+    title_en = "No such prefix"
+    title_zh = "前缀不存在"
+    remedy_en = "GET /api/v1/prefixes lists those that you may see."
+    remedy_zh = "可用 GET /api/v1/prefixes 列出您可查看的前缀。"
+
+
+class TransferUnknown(NotFound):
+    slug = "transfer-unknown"
+    title_en = "No such transfer"
+    title_zh = "转让不存在"
+    remedy_en = "List those of your enterprise with GET /api/v1/transfers."
+    remedy_zh = "可用 GET /api/v1/transfers 列出本企业的转让。"
+
+
+class LeaseUnknown(NotFound):
+    slug = "lease-unknown"
+    title_en = "No such lease"
+    title_zh = "租约不存在"
+    remedy_en = "List those of your prefix with GET /api/v1/leases?prefix=…"
+    remedy_zh = "可用 GET /api/v1/leases?prefix=… 列出您前缀下的租约。"
+
+
+class LinkUnknown(NotFound):
+    slug = "link-unknown"
+    title_en = "There is no link of this type"
+    title_zh = "没有该类型的链接"
+    remedy_en = "linkType=linkset lists every link that there is."
+    remedy_zh = "可用 linkType=linkset 列出全部链接。"

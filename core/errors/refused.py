@@ -91,6 +91,24 @@ class RoleNotEnough(Forbidden):
     remedy_zh = "请使用具有 needed_role 所列角色的密钥。"
 
 
+class ScopeNotEnough(Forbidden):
+    slug = "scope-not-enough"
+    title_en = "This key lacks the scope for that"
+    title_zh = "该密钥的权限范围不足"
+    remedy_en = "Use a key with the scope named in needed_scope, or have it added with PATCH /api/v1/keys/{key_id}."
+    remedy_zh = "请使用具有 needed_scope 所列权限范围的密钥，或通过 PATCH /api/v1/keys/{key_id} 添加该范围。"
+
+
+class SourceNotAllowed(Forbidden):
+    slug = "source-not-allowed"
+    title_en = "This key is not accepted from your address"
+    title_zh = "该密钥不允许从您的地址使用"
+    remedy_en = (
+        "Call from a network in allowed_sources of the key, or have yours added with PATCH /api/v1/keys/{key_id}."
+    )
+    remedy_zh = "请从密钥 allowed_sources 所列网络发起调用，或通过 PATCH /api/v1/keys/{key_id} 添加您的网络。"
+
+
 class PrefixNotYours(Forbidden):
     slug = "prefix-not-yours"
     title_en = "The prefix belongs to somebody else"
@@ -107,9 +125,36 @@ class PrefixSuspended(Forbidden):
     remedy_zh = "请联系运营方了解原因并申请恢复。"
 
 
+class QuotaExhausted(Forbidden):
+    slug = "quota-exhausted"
+    handle_code = 604
+    snms_status = -2
+    title_en = "No more identifiers may be registered"
+    title_zh = "注册配额已用完"
+    remedy_en = "limit says which quota it is; that of a day begins anew at midnight of Beijing (Retry-After). For more ask the operator."
+    remedy_zh = "用完的配额见 limit；每日配额于北京时间零点恢复（见 Retry-After）。需要更多配额请联系运营方。"
+
+
 class LoginSwitchedOff(Forbidden):
     slug = "login-switched-off"
     title_en = "This way of logging in is switched off here"
     title_zh = "本节点已停用该登录方式"
     remedy_en = "Log in with POST /identity/token over TLS, or send a key of the enterprise."
     remedy_zh = "请通过 TLS 调用 POST /identity/token 登录，或直接使用企业密钥。"
+
+
+class EnterpriseSuspended(Forbidden):
+    slug = "enterprise-suspended"
+    title_en = "The enterprise is suspended"
+    title_zh = "该企业已被暂停"
+    remedy_en = "The reason is in this answer; ask the operator to resume the enterprise. Reading goes on."
+    remedy_zh = "原因见本响应；请联系运营方申请恢复。查询不受影响。"
+
+
+class PrefixNotAnswering(Forbidden):
+    slug = "prefix-not-answering"
+    handle_code = 301
+    title_en = "The prefix is suspended and not resolved"
+    title_zh = "该前缀已被暂停，停止解析"
+    remedy_en = "Ask its enterprise, or the operator of this node; the identifiers are kept and can be resumed."
+    remedy_zh = "请联系所属企业或本节点运营方；标识数据仍保留，恢复后可继续解析。"

@@ -97,6 +97,16 @@ class MethodNotAllowed(Problem):
     remedy_zh = "请使用 Allow 响应头中列出的方法。"
 
 
+class LinkNotAcceptable(Problem):
+    slug = "link-not-acceptable"
+    status = 406
+    handle_code = 200
+    title_en = "No link of the type leads to what Accept asks for"
+    title_zh = "该类型的链接均不符合 Accept 的要求"
+    remedy_en = "Send a wider Accept, or read all links with linkType=linkset."
+    remedy_zh = "请放宽 Accept，或用 linkType=linkset 读取全部链接。"
+
+
 class Conflict(Problem):
     slug = "conflict"
     status = 409
@@ -120,6 +130,17 @@ class VersionMismatch(Problem):
     title_zh = "标识在您读取之后已被修改"
     remedy_en = "Read it again, repeat your change on what you read, and send the new ETag in If-Match."
     remedy_zh = "请重新读取，在最新内容上重做修改，并在 If-Match 中发送新的 ETag。"
+
+
+class VersionNotReached(Problem):
+    slug = "version-not-reached"
+    status = 412
+    title_en = "The identifier has no version as new as the one asked for"
+    title_zh = "标识尚无所要求的版本"
+    remedy_en = (
+        "Ask for the version that its last change was answered with, or leave out If-Version-At-Least and min_version."
+    )
+    remedy_zh = "请填写最近一次变更返回的版本号，或去掉 If-Version-At-Least 与 min_version。"
 
 
 class BodyTooLarge(Problem):
@@ -152,11 +173,57 @@ class LoginTooFrequent(Problem):
     retryable = True
 
 
+class ApplicationsTooMany(Problem):
+    slug = "applications-too-many"
+    status = 429
+    handle_code = 2
+    title_en = "Too many applications"
+    title_zh = "申请过于频繁"
+    remedy_en = (
+        "Wait for as long as Retry-After says. Go on with an application that is open, by its token, or withdraw it."
+    )
+    remedy_zh = "请按 Retry-After 等待后重试。可凭令牌继续办理或撤回未办结的申请。"
+    retryable = True
+
+
+class PatternUnsupported(Problem):
+    slug = "pattern-unsupported"
+    status = 422
+    handle_code = 4
+    title_en = "This pattern is not supported"
+    title_zh = "不支持的模式"
+    remedy_en = "Write how the name begins, and one * at the end."
+    remedy_zh = "请填写名称的开头部分，仅支持单个尾部星号。"
+
+
+class RateLimited(Problem):
+    slug = "rate-limited"
+    status = 429
+    handle_code = 3
+    title_en = "Too many requests per second"
+    title_zh = "请求过于频繁"
+    remedy_en = (
+        "Wait for as long as Retry-After says; RateLimit-Policy says what is allowed. Batches count as one request."
+    )
+    remedy_zh = "请按 Retry-After 等待后重试；允许的频率见 RateLimit-Policy。一次批量请求只计一次。"
+    retryable = True
+
+
 class InternalError(Problem):
     slug = "internal-error"
     snms_status = -4
     remedy_en = "Nothing you did wrong. Tell the operator the request_id; the log has the details."
     remedy_zh = "这不是您的操作问题。请将 request_id 告知运营方，详情见日志。"
+
+
+class RecursionFailed(Problem):
+    slug = "recursion-failed"
+    status = 502
+    handle_code = 2
+    title_en = "Another node could not be asked"
+    title_zh = "递归解析失败"
+    remedy_en = "Try again in a moment; `way` says which nodes were asked."
+    remedy_zh = "请稍后重试；`way` 列出已查询的节点。"
 
 
 class StoreUnavailable(Problem):
@@ -174,6 +241,40 @@ class StoreUnavailable(Problem):
         super().__init__(en, zh, headers={"Retry-After": "1"}, **extra)
 
 
+class PersonalDataLocked(Problem):
+    slug = "personal-data-locked"
+    status = 503
+    handle_code = 3
+    snms_status = -4
+    title_en = "The node has no key for personal data"
+    title_zh = "节点未配置个人信息密钥"
+    remedy_en = "The operator sets BIAOJIE_PERSONAL_DATA_KEY (`biaojie personal-data new-key` makes one); nothing is kept in plain text."
+    remedy_zh = (
+        "请运营方设置 BIAOJIE_PERSONAL_DATA_KEY（可用 biaojie personal-data new-key 生成）；个人信息不会以明文保存。"
+    )
+    retryable = True
+
+    def __init__(self, en: str = "", zh: str = "", **extra: Any) -> None:
+        super().__init__(en, zh, headers={"Retry-After": "60"}, **extra)
+
+
+class ExportsBusy(Problem):
+    slug = "exports-busy"
+    status = 503
+    handle_code = 3
+    snms_status = -4
+    title_en = "Too many exports are running"
+    title_zh = "正在进行的导出过多"
+    remedy_en = (
+        "Wait for as long as Retry-After says, then ask again; an export takes about two minutes for ten million rows."
+    )
+    remedy_zh = "请按 Retry-After 等待后重试；每千万行的导出约需两分钟。"
+    retryable = True
+
+    def __init__(self, en: str = "", zh: str = "", **extra: Any) -> None:
+        super().__init__(en, zh, headers={"Retry-After": "15"}, **extra)
+
+
 class DiskFull(Problem):
     slug = "disk-full"
     status = 507
@@ -183,6 +284,18 @@ class DiskFull(Problem):
     title_zh = "节点磁盘空间不足"
     remedy_en = "Tell the operator of the node; once there is room, send the same file again."
     remedy_zh = "请联系节点运营方清理磁盘，之后重新提交同一文件。"
+
+
+class AliasLoop(Problem):
+    slug = "alias-loop"
+    status = 508
+    handle_code = 2
+    title_en = "The aliases of this identifier do not end"
+    title_zh = "该标识的别名链没有终点"
+    remedy_en = (
+        "An alias may lead to another one a few times, never back. Its enterprise should correct the value HS_ALIAS."
+    )
+    remedy_zh = "别名最多连续指向数次，且不得回到自身；请所属企业更正 HS_ALIAS 值。"
 
 
 def all_problems() -> Iterator[type[Problem]]:

@@ -14,13 +14,13 @@ WHERE xid >= pg_snapshot_xmax($1::text::pg_snapshot)
 SELECT key, version FROM identifier_change WHERE at > now() - make_interval(secs => $1)
 
 -- name: changed_prefixes
-SELECT p.prefix, p.shown, p.enterprise_id, e.name AS enterprise_name, p.suffix_case_sensitive, p.suspended
-FROM prefix p JOIN enterprise e ON e.id = p.enterprise_id
-WHERE p.changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
-   OR p.changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
+SELECT * FROM held_prefix
+WHERE changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
+   OR changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
 
 -- name: changed_templates
-SELECT id, key, identifier, items::text AS items, retired, facts::text AS facts FROM template
+SELECT id, key, identifier, items::text AS items, rules::text AS rules, version, retired, facts::text AS facts
+FROM template
 WHERE changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
    OR changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
 
@@ -35,3 +35,8 @@ SELECT EXISTS (
     SELECT 1 FROM visibility_grant
     WHERE changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
        OR changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))))
+
+-- name: changed_quotas
+SELECT kind, id, requests_per_second, burst, registrations_per_day, registrations_total FROM quota
+WHERE changed_xid >= pg_snapshot_xmax($1::text::pg_snapshot)
+   OR changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from node.openapi.applications import application_schemas, applications
 from node.openapi.bulk import bulk, bulk_schemas
 from node.openapi.granting import granting
+from node.openapi.iiidap import iiidap, propagation
+from node.openapi.keeping import keeping
+from node.openapi.keys import keys
+from node.openapi.leases import leases
 from node.openapi.living import living
 from node.openapi.onboarding import onboarding
 from node.openapi.parts import Schema, said
+from node.openapi.prefixes import prefix_schemas, prefixes
+from node.openapi.quotas import quotas
 from node.openapi.registering import registering
 from node.openapi.resolving import resolving
 from node.openapi.running import running
 from node.openapi.schemas import schemas
 from node.openapi.snms import snms, snms_schemas, snms_tag
+from node.openapi.templates import template_schemas, templates
+from node.openapi.transfers import transfers
+from node.openapi.usage import usage
 from node.version import VERSION
 
 __all__ = ["specification"]
@@ -53,19 +63,53 @@ def specification() -> Schema:
                 "name": "Registering 注册",
                 **said("For the enterprise that holds the prefix.", "供持有前缀的企业使用。"),
             },
-            {"name": "Onboarding 接入", **said("For the operator of the node.", "供节点运营方使用。")},
+            {
+                "name": "Onboarding 接入",
+                **said(
+                    "For the operator of the node; keys also for enterprises.",
+                    "供节点运营方使用；密钥亦供企业自行管理。",
+                ),
+            },
             snms_tag(),
             {"name": "Operation 运维", **said("Health, metrics, documentation.", "健康检查、监控指标与文档。")},
         ],
         "paths": _paths(),
-        "components": {"securitySchemes": _SECURITY, "schemas": schemas() | bulk_schemas() | snms_schemas()},
+        "components": {
+            "securitySchemes": _SECURITY,
+            "schemas": schemas()
+            | bulk_schemas()
+            | template_schemas()
+            | snms_schemas()
+            | application_schemas()
+            | prefix_schemas(),
+        },
     }
 
 
 def _paths() -> Schema:
     """One address may have operations in several parts."""
     paths: Schema = {}
-    for part in (resolving, registering, bulk, living, granting, onboarding, snms, running):
+    for part in (
+        resolving,
+        registering,
+        templates,
+        bulk,
+        living,
+        granting,
+        transfers,
+        leases,
+        keeping,
+        onboarding,
+        applications,
+        prefixes,
+        keys,
+        quotas,
+        snms,
+        usage,
+        iiidap,
+        propagation,
+        running,
+    ):
         for address, operations in part().items():
             paths[address] = paths.get(address, {}) | operations
     return paths

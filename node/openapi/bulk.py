@@ -53,8 +53,8 @@ def bulk_schemas() -> Schema:
                 "finished_at": or_null(TIME),
                 "plan": {"type": ["object", "null"]}
                 | said(
-                    "new, same, changed, withdrawn, refused, samples, columns, encoding, estimated_seconds",
-                    "新增、相同、变更、已注销、拒绝的数量，样例，列对应关系，编码，预计秒数",
+                    "new, same, changed, withdrawn, refused, beyond_quota, samples, columns, encoding, estimated_seconds",
+                    "新增、相同、变更、已注销、拒绝及超出配额的数量，样例，列对应关系，编码，预计秒数",
                 ),
                 "problem": {"anyOf": [text, {"type": "null"}]}
                 | said("Why it failed or was paused", "失败或暂停的原因"),

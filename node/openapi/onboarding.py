@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from core.access import Role
+from core.schemes import SCHEMES
 from node.openapi.parts import (
     TEXT,
-    TIME,
     WHOLE,
     Schema,
     json,
@@ -13,6 +12,7 @@ from node.openapi.parts import (
     operation,
     or_null,
     problem,
+    ref,
     said,
 )
 
@@ -26,17 +26,7 @@ def onboarding() -> Schema:
         "422": problem("Everything wrong with the body, with field paths", "请求体中的全部问题，逐项指明字段路径")
     }
     enterprise = object_({"id": WHOLE, "name": TEXT, "credit_code": or_null(TEXT)}, required=["id", "name"])
-    prefix = object_({"prefix": TEXT, "enterprise_id": WHOLE, "suffix_case_sensitive": {"type": "boolean"}})
-    key = object_(
-        {
-            "key": TEXT,
-            "key_id": TEXT,
-            "role": {"enum": list(Role)},
-            "enterprise_id": or_null(WHOLE),
-            "label": TEXT,
-            "expires_at": or_null(TIME),
-        }
-    )
+    prefix = ref("Prefix")
     return {
         "/api/v1/enterprises": {
             "post": operation(
@@ -61,61 +51,35 @@ def onboarding() -> Schema:
             "post": operation(
                 "grantPrefix",
                 "Onboarding 接入",
-                "Give an enterprise a prefix: the one asked for, or the next free. 为企业分配前缀。",
+                "Give an enterprise a prefix: the one asked for, or the next free; enterprises give what is below their own. "
+                "为企业分配前缀；企业可下放自有前缀之下的前缀。",
                 {"201": json("Given", "已分配", prefix), "200": json("Given before", "此前已分配", prefix)}
                 | wrong
                 | {
                     "404": problem("No such enterprise", "企业不存在"),
-                    "409": problem("Given to another", "已分配给其他企业"),
+                    "409": problem("Given to another; the enterprise is suspended", "已分配给其他企业；企业已被暂停"),
                 },
                 body=object_(
                     {
                         "enterprise_id": WHOLE,
+                        "scheme": {
+                            "enum": ["handle", *SCHEMES],
+                            "default": "handle",
+                            **said(
+                                "With another one `prefix` is its owner part: 9506000 of gs1, 1.2.156.3088 of oid",
+                                "其他编码体系时，`prefix` 为其所有者部分：gs1 如 9506000，oid 如 1.2.156.3088",
+                            ),
+                        },
                         "prefix": TEXT,
                         "suffix_case_sensitive": {"type": "boolean", "default": False},
+                        "foreign": {
+                            "type": "boolean",
+                            **said("Beside the node's own, as 20.500.123 is", "不在本节点前缀之下，例如 20.500.123"),
+                        },
                     },
                     required=["enterprise_id"],
                     example={"enterprise_id": 1, "prefix": "88.118.8"},
                 ),
-                key=True,
-            )
-        },
-        "/api/v1/keys": {
-            "post": operation(
-                "issueKey",
-                "Onboarding 接入",
-                "Issue a key; it is shown this once and kept only as a digest. 签发密钥，仅显示一次。",
-                {"201": json("Issued", "已签发", key)} | wrong | {"404": problem("No such enterprise", "企业不存在")},
-                body=object_(
-                    {
-                        "role": {"enum": list(Role)},
-                        "enterprise_id": WHOLE,
-                        "label": {"type": "string", "maxLength": 100},
-                        "expires_in_seconds": {"type": "integer", "minimum": 1},
-                    },
-                    required=["role"],
-                    example={"role": "enterprise", "enterprise_id": 1, "label": "MES"},
-                ),
-                key=True,
-            )
-        },
-        "/api/v1/keys/{key_id}": {
-            "delete": operation(
-                "revokeKey",
-                "Onboarding 接入",
-                "Revoke a key, everywhere within a second. 吊销密钥，一秒内处处生效。",
-                {"200": json("Revoked", "已吊销", object_({"key_id": TEXT, "revoked_at": TIME}))}
-                | denied
-                | {"404": problem("No such key", "密钥不存在")},
-                parameters=[
-                    {
-                        "name": "key_id",
-                        "in": "path",
-                        "required": True,
-                        "schema": TEXT,
-                        **said("`key_id` as issued, not the key itself", "签发时返回的 key_id，不是密钥本身"),
-                    }
-                ],
                 key=True,
             )
         },

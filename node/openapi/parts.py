@@ -49,6 +49,10 @@ def operation(
     )
     if key:
         made["security"] = [{"key": []}]
+        made["responses"]["429"] = made["responses"].get("429") or problem(
+            "More requests per second than the quota allows: Retry-After, RateLimit-*",
+            "超过每秒请求配额，请按 Retry-After 重试",
+        )
     return made
 
 

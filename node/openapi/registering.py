@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from node.openapi.keeping import filters
 from node.openapi.parts import (
     ITEM,
     TEXT,
@@ -63,12 +64,21 @@ def registering() -> Schema:
             "get": operation(
                 "list",
                 "Registering 注册",
-                "List a prefix in order of key, page by page. 按标识顺序分页列出一个前缀下的标识。",
+                "List a prefix in order of key, page by page; with a filter a page may be empty while `next` goes on. "
+                "按标识顺序分页列出一个前缀下的标识；使用筛选条件时，只要 `next` 不为空就可继续，单页可能为空。",
                 {"200": json("A page", "一页结果", object_({"items": list_(record), "next": or_null(TEXT)}))}
                 | denied
-                | {"400": problem("A parameter is wrong", "参数有误")},
+                | {
+                    "400": problem("A parameter is wrong", "参数有误"),
+                    "409": problem("The value index is still being filled", "值索引尚在建立中"),
+                },
                 parameters=[
-                    query("prefix", TEXT, "Whose identifiers", "要列出的前缀", required=True),
+                    query(
+                        "prefix",
+                        TEXT,
+                        "Whose identifiers; there unless `transferred` is",
+                        "要列出的前缀；使用 `transferred` 时不填",
+                    ),
                     query(
                         "after",
                         TEXT,
@@ -81,6 +91,7 @@ def registering() -> Schema:
                         "Most items",
                         "每页最多条数",
                     ),
+                    *filters(),
                 ],
                 key=True,
             ),
@@ -138,21 +149,6 @@ def registering() -> Schema:
                     example={"reason": "recalled 召回", "successor": "88.118.8/JXDY2106024"},
                 ),
                 parameters=[path(), matching],
-                key=True,
-            )
-        },
-        "/api/v1/templates": {
-            "post": operation(
-                "publishTemplate",
-                "Registering 注册",
-                "Publish a data template; registrations that name it are checked by it. 发布数据模板，引用它的注册按其校验。",
-                {
-                    "201": json("Published", "已发布", ref("Template")),
-                    "200": json("Published before", "此前已发布", ref("Template")),
-                }
-                | wrong
-                | {"409": problem("Exists with other content", "已存在且内容不同")},
-                body=ref("Template"),
                 key=True,
             )
         },

@@ -17,7 +17,13 @@ from node.openapi.parts import (
     ref,
     said,
 )
-from resolver.doors import MAX_BATCH as MAX_RESOLVE
+from resolver.batch_doors import MAX_BATCH as MAX_RESOLVE
+
+_WITH_A_KEY = {
+    "401": problem("A key was sent, and is wrong", "附带的密钥不正确"),
+    "403": problem("A key was sent, and may not be used from here", "附带的密钥不允许从此地址使用"),
+    "429": problem("A key was sent, and asks too often: Retry-After", "附带的密钥请求过于频繁，请按 Retry-After 重试"),
+}
 
 
 def resolving() -> Schema:
@@ -28,18 +34,78 @@ def resolving() -> Schema:
     )
     found = {
         "200": json("Found", "已找到", answer),
+        "300": json(
+            "The prefix is hosted at its enterprise's own node: its site (responseCode 303); `doNotRefer` gives 400 instead",
+            "前缀由企业自有节点提供解析，返回其站点（responseCode 303）；带 `doNotRefer` 时返回 400",
+            answer,
+        ),
         "304": said("Not changed since If-None-Match", "与 If-None-Match 所示版本相同，未修改"),
-        "401": problem("A key was sent, and is wrong", "附带的密钥不正确"),
+        "502": problem(
+            "Of a foreign prefix, with BIAOJIE_RECURSION: another node could not be asked",
+            "非本节点前缀，且已开启 BIAOJIE_RECURSION：无法查询其他节点",
+        ),
+        **_WITH_A_KEY,
+        "403": problem(
+            "The prefix is suspended and not resolved; or a key was sent that may not be used from here",
+            "前缀已被暂停，停止解析；或附带的密钥不允许从此地址使用",
+        ),
     }
+    asked = [
+        query("pretty", TEXT, "Present: indented", "带上此参数时缩进输出"),
+        query(
+            "publicOnly", TEXT, "`true`: with a key too, only what anybody sees", "`true` 时即使带密钥也只返回公开值"
+        ),
+        query("auth", TEXT, "`true`: read from the database, past every cache", "`true` 时绕过缓存直接读数据库"),
+        query(
+            "min_version",
+            WHOLE,
+            "Nothing older than this version (also the header `If-Version-At-Least`): send the version that a change was "
+            "answered with, and any worker shows that change; 412 where there is none so new",
+            "不接受更旧的版本（也可用请求头 `If-Version-At-Least`）：填写变更时返回的版本号，任一进程都会给出该变更；尚无该版本时返回 412",
+        ),
+        query(
+            "info",
+            TEXT,
+            "Present: whose it is and its status instead of its values",
+            "带上此参数时返回归属与状态，不返回值",
+        ),
+        query(
+            "explain",
+            TEXT,
+            "Present: which cache answered, how old it is, and why in this form",
+            "带上此参数时说明由哪级缓存应答、数据多久以前读取、为何采用此形式",
+        ),
+        query(
+            "ignore_aliases", TEXT, "`true`: the record itself, were it an alias", "`true` 时返回记录本身，不跟随别名"
+        ),
+    ]
+    linking = [
+        query(
+            "linkType",
+            TEXT,
+            "A link of this type, as `gs1:pip`; `linkset` for all of them (or Accept `application/linkset+json`)",
+            "取该类型的链接，例如 `gs1:pip`；`linkset` 为全部链接（或 Accept `application/linkset+json`）",
+        ),
+        query("locatt", TEXT, "Of several locations one with this `key:value`", "在多个地址中取具有此 `键:值` 的一个"),
+    ]
+    too_new = problem("No version as new as asked for", "没有所要求的版本")
     return {
         "/api/handles/{identifier}": {
             "get": operation(
                 "resolve",
                 "Resolving 解析",
                 "Resolve one identifier, in the Handle.Net JSON form. 解析一个标识（Handle.Net JSON）。",
-                found | {"400": foreign, "404": missing, "410": gone},
+                found
+                | {
+                    "400": foreign,
+                    "404": missing,
+                    "410": gone,
+                    "412": too_new,
+                    "508": problem("Aliases that do not end", "别名链没有终点"),
+                },
                 parameters=[
                     path(),
+                    *asked,
                     query(
                         "type",
                         {"type": "array", "items": TEXT},
@@ -63,32 +129,55 @@ def resolving() -> Schema:
                 "扫码打开的地址：浏览器得到页面，程序得到 JSON，含 URL 值时重定向。",
                 found
                 | {
+                    "300": json(
+                        "Links that nothing tells apart: a list",
+                        "多个链接无法取舍：列出全部",
+                        object_({"linkType": TEXT, "links": list_({"type": "object"})}),
+                    ),
+                    "307": said(
+                        "To a link of the type asked for, or a GS1 key's default link",
+                        "重定向到所求类型的链接或 GS1 默认链接",
+                    ),
+                    "406": problem("No link of the type suits Accept", "该类型的链接均不符合 Accept"),
+                    "508": problem("Aliases that do not end", "别名链没有终点"),
                     "302": said("To the URL value", "重定向到 URL 值")
                     | {"headers": {"Location": {"schema": TEXT, **said("The URL value", "URL 值")}}},
                     "400": foreign,
                     "404": missing,
                     "410": gone,
+                    "412": too_new,
                 },
                 parameters=[
                     path(),
+                    *asked,
                     query(
                         "noredirect",
                         TEXT,
                         "Present: show the record instead of redirecting",
                         "带上此参数时显示记录，不重定向",
                     ),
+                    *linking,
                 ],
+            )
+        },
+        "/.well-known/gs1resolver": {
+            "get": operation(
+                "describeGs1Resolver",
+                "Resolving 解析",
+                "What this node's GS1 Digital Link resolver can do. 本节点 GS1 Digital Link 解析器的能力说明。",
+                {"200": json("The description", "说明", {"type": "object"})},
             )
         },
         "/api/v1/resolve": {
             "post": operation(
                 "resolveMany",
                 "Resolving 解析",
-                f"Resolve up to {MAX_RESOLVE} identifiers: one answer each, in order. "
-                f"批量解析，一次最多 {MAX_RESOLVE} 个，按顺序逐一应答。",
+                f"Resolve up to {MAX_RESOLVE} identifiers: one answer each, in order. As `application/x-ndjson`, an identifier "
+                f"a line, any number: lines of answers, and a last one that counts them. 批量解析，一次最多 {MAX_RESOLVE} 个，"
+                "按顺序逐一应答；以 application/x-ndjson 逐行提交时数量不限，逐行应答，末行为总数。",
                 {
                     "200": json("Answers", "逐项应答", object_({"items": list_(ref("BatchAnswer"))})),
-                    "401": found["401"],
+                    **_WITH_A_KEY,
                     "422": problem("Not such a list", "不是符合要求的列表"),
                 },
                 body=object_(

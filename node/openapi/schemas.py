@@ -90,34 +90,6 @@ def schemas() -> Schema:
             },
             required=["identifier", "version", "status", "created_at", "changed_at", "values"],
         ),
-        "Template": object_(
-            {
-                "identifier": TEXT | said("<prefix>/META_…", "<前缀>/META_…"),
-                "items": list_(
-                    object_(
-                        {
-                            "index": {"type": "integer", "minimum": 2000},
-                            "type": TEXT,
-                            "name_zh": TEXT,
-                            "name_en": TEXT,
-                            "required": {"type": "boolean", "default": False},
-                            "enabled": {"type": "boolean", "default": True}
-                            | said("False: no new values", "为 false 时不再接受新值"),
-                            "min_length": or_null({"type": "integer", "minimum": 0})
-                            | said("In characters", "按字符计"),
-                            "max_length": or_null({"type": "integer", "minimum": 0})
-                            | said("In characters", "按字符计"),
-                        },
-                        required=["index", "type", "name_zh", "name_en"],
-                    )
-                ),
-            },
-            required=["identifier", "items"],
-            example={
-                "identifier": "88.118.8/META_component",
-                "items": [{"index": 2001, "type": "MODEL", "name_zh": "型号", "name_en": "Model", "required": True}],
-            },
-        ),
         "Verdicts": object_(
             {
                 "counts": {"type": "object", "additionalProperties": WHOLE}
@@ -144,10 +116,20 @@ def schemas() -> Schema:
         "BatchAnswer": object_(
             {
                 "identifier": TEXT,
-                "status": {"enum": ["found", "withdrawn", "unknown", "malformed", "not-responsible", "unavailable"]}
+                "status": {
+                    "enum": [
+                        "found",
+                        "withdrawn",
+                        "unknown",
+                        "malformed",
+                        "not-responsible",
+                        "suspended",
+                        "unavailable",
+                    ]
+                }
                 | said(
                     "Unavailable: could not be read now, try again",
-                    "依次为：已找到、已注销、未注册、格式不正确、不由本节点解析、暂时无法读取",
+                    "依次为：已找到、已注销、未注册、格式不正确、不由本节点解析、前缀已暂停解析、暂时无法读取",
                 ),
                 **handle,
                 "withdrawn": withdrawn,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from node.openapi.keys import SCOPES, SOURCES
 from node.openapi.parts import (
     TEXT,
     WHOLE,
@@ -79,7 +80,7 @@ def snms_schemas() -> Schema:
 
 
 def snms() -> Schema:
-    return _logins() | _identifiers() | _templates() | _prefixes()
+    return _logins() | _identifiers() | _templates() | _prefixes() | _onboarding()
 
 
 def _logins() -> Schema:
@@ -116,7 +117,13 @@ def _logins() -> Schema:
                 }
                 | denied,
                 body=object_(
-                    {"identity": {"type": "string", "maxLength": 50}, "label": TEXT, "renew": {"type": "boolean"}},
+                    {
+                        "identity": {"type": "string", "maxLength": 50},
+                        "label": TEXT,
+                        "renew": {"type": "boolean"},
+                        "scopes": SCOPES,
+                        "allowed_sources": SOURCES,
+                    },
                     required=["identity"],
                     example={"identity": "88.118.8/App_mes", "label": "MES"},
                 ),
@@ -216,7 +223,17 @@ def _templates() -> Schema:
 
 
 def _prefixes() -> Schema:
-    one = object_({"prefix": TEXT, "entName": TEXT, "state": {"enum": [0, 1]}, "hosting": WHOLE}, required=["prefix"])
+    state = {"enum": [0, 1, 2, 3, 4, 5]} | said(
+        "0 disabled, 1 enabled, 2 to be deleted, 3 rejected, 4 awaiting audit, 5 in audit",
+        "0 停用，1 启用，2 待删除，3 被驳回，4 待审核，5 审核中",
+    )
+    hosting = {"enum": [1, 2, 3, 4]} | said(
+        "1 not hosted, 2 applied for, 3 rejected, 4 hosted", "1 未托管，2 托管申请中，3 托管被驳回，4 已托管"
+    )
+    names = {"prefix": TEXT, "entPrefix": TEXT, "entId": WHOLE, "entName": TEXT, "entNameCn": TEXT}
+    one = object_(
+        names | {"state": state, "status": state, "hosting": hosting, "proxyState": hosting}, required=["prefix"]
+    )
     page = object_({"pageNum": WHOLE, "pageSize": WHOLE, "total": WHOLE, "list": list_(one)}, required=["list"])
     size = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": 10}
     return {
@@ -237,6 +254,48 @@ def _prefixes() -> Schema:
                     query("pageNum", {"type": "integer", "minimum": 1, "default": 1}, "From 1 on", "页码，从 1 起"),
                     query("pageSize", size, "Rows of a page", "每页条数"),
                 ],
+            )
+        },
+    }
+
+
+def _onboarding() -> Schema:
+    done: Schema = {"type": "boolean"}
+    config = object_(
+        {"proxyServerId": WHOLE | said("Hosted here", "托管于本节点"), "entPrefixConfig": {"type": "object"}},
+        required=["entPrefixConfig"],
+        example={
+            "entPrefixConfig": {
+                "entPrefix": "88.118.8",
+                "hdlType": "HS_SITE",
+                "ipType": 6,
+                "ip": "2031:0:1f1f::100:11a0:addf",
+                "tcpPort": "2643",
+            }
+        },
+    )
+    applied = _call(
+        "snmsApply",
+        "An enterprise applies; number and token of the application stand beside data. 企业申请；申请编号与令牌随应答返回。",
+        done,
+        object_(
+            {
+                "sysUser": {"type": "object"},
+                "entBasicInfo": {"type": "object"},
+                "entRegisterManageInfo": {"type": "object"},
+                "entHostingAndIdentifyServeInfo": {"type": "object"},
+            },
+            required=["entBasicInfo"],
+            example={"entBasicInfo": {"orgName": "北京泰尔英福网络科技有限责任公司", "orgNature": 1}},
+        ),
+    )
+    envelope = applied["responses"]["200"]["content"]["application/json"]["schema"]
+    envelope["properties"]["application"] = object_({"id": WHOLE, "state": TEXT, "token": TEXT})
+    return {
+        "/snms/api/v3/ent/apply": {"post": applied},
+        "/snms/api/ent/config": {
+            "post": _call(
+                "snmsConfigure", "Where a prefix is answered. 配置前缀的托管方式或企业节点地址。", done, config
             )
         },
     }

@@ -1,7 +1,7 @@
 """Decide most rows at once: Polars expressions that may only say yes where `registry.bulk.law` would.
 
-Whatever is not plainly good (identifiers beyond printable ASCII, a missing value, a template with rules other than presence and length) is
-handed back for the slow and exact way.
+Whatever is not plainly good (identifiers beyond printable ASCII or of another scheme, a missing value, one that breaks a rule of the template) is handed back
+for the slow and exact way.
 """
 
 from __future__ import annotations
@@ -12,13 +12,24 @@ from dataclasses import dataclass
 import polars as pl
 
 from core.identifier import MAX_BYTES, fold_case
-from core.template import TemplateItem
-from core.values import MAX_DATA_BYTES, MAX_PACKED_BYTES, MAX_TYPE_BYTES, HandleValue, pack
+from core.schemes import scheme_of_prefix
+from core.values import (
+    DEFAULT_PERMISSIONS,
+    MAX_DATA_BYTES,
+    MAX_PACKED_BYTES,
+    MAX_TYPE_BYTES,
+    VISIBILITIES,
+    HandleValue,
+    pack,
+)
+from registry.bulk.columns import asks, fits
 from registry.bulk.law import FOREIGN_PREFIX
 from registry.bulk.layout import Column, Target
 
 ROW, NAME = "row", "identifier"
-PREPARED = {"row": pl.UInt64, "key": pl.String, "shown": pl.String, "template_id": pl.Int32, "value": pl.String}
+PREPARED = {
+    "row": pl.UInt64, "key": pl.String, "shown": pl.String, "template_id": pl.Int32, "value": pl.String, "withdrawal": pl.String,
+}  # fmt: skip
 _HOSTILE = r'["\\\x00-\x1f]'
 _MARK = "\x1f"  # stands for the text while the rest of a value is made
 _ESCAPES = {chr(code): f"\\u{code:04x}" for code in range(0x20)} | {
@@ -40,12 +51,19 @@ def cell_name(position: int) -> str:
 
 def admit(frame: pl.DataFrame, columns: list[tuple[int, Column]], target: Target) -> Sorted:
     """`frame` has `row`, `identifier` and for each (position, column) a text column; null and empty are the same."""
-    if not _rules_known(columns, target):
+    whole = any(column.index < 0 for _, column in columns)  # columns that are no values: registry.bulk.whole_rows
+    if whole or not _plain_types(columns) or scheme_of_prefix(target.prefix.key) is not None:
         return Sorted(pl.DataFrame(schema=PREPARED), frame)
     ordered = sorted(columns, key=lambda placed: placed[1].index)
     hostile = _hostile_columns(frame, ordered)
+    permissions = _permissions(target)
     value = pl.concat_str(
-        [_packed(cell_name(at), column, at in hostile) for at, column in ordered], separator=",", ignore_nulls=True
+        [
+            _packed(cell_name(at), column, permissions.get(column.index, DEFAULT_PERMISSIONS), at in hostile)
+            for at, column in ordered
+        ],
+        separator=",",
+        ignore_nulls=True,
     )
     key, shown, named_well = _identifier(target)
     template = target.template.id if target.template else None
@@ -63,6 +81,7 @@ def admit(frame: pl.DataFrame, columns: list[tuple[int, Column]], target: Target
         pl.when(pl.col("shown") != pl.col("key")).then(pl.col("shown")).alias("shown"),
         "template_id",
         "value",
+        pl.lit(None, pl.String).alias("withdrawal"),
     )
     rest = frame.clear() if len(admitted) == len(frame) else frame.filter(~made.select(good).to_series())
     return Sorted(admitted, rest)
@@ -90,19 +109,18 @@ def _identifier(target: Target) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
 
 
 def _values_good(columns: list[tuple[int, Column]], target: Target) -> pl.Expr:
-    """Something is there, everything required is, and nothing is too long."""
+    """Something is there, everything required is, and all of it is as the template asks."""
     names = [cell_name(at) for at, _ in columns]
     good = pl.any_horizontal([pl.col(name).fill_null("") != "" for name in names])
     for name in names:
         good &= pl.col(name).fill_null("").str.len_bytes() <= MAX_DATA_BYTES
     at_index = {column.index: cell_name(at) for at, column in columns}
     for item in target.template.items if target.template else ():
-        if item.index in at_index and (item.min_length or item.max_length is not None):
-            text = pl.col(at_index[item.index]).fill_null("")
-            most = MAX_DATA_BYTES if item.max_length is None else item.max_length
-            good &= (text == "") | text.str.len_chars().is_between(item.min_length or 0, most)
-        if item.required:
-            good &= pl.col(at_index[item.index]).fill_null("") != "" if item.index in at_index else pl.lit(value=False)
+        present = pl.col(at_index[item.index]).fill_null("") if item.index in at_index else pl.lit("")
+        if item.index in at_index and asks(item):
+            good &= (present == "") | fits(item, present)
+        if item.required and item.enabled:
+            good &= present != ""
     return good
 
 
@@ -114,36 +132,26 @@ def _hostile_columns(frame: pl.DataFrame, columns: list[tuple[int, Column]]) -> 
     return {at for (at, _), hostile in zip(columns, found, strict=True) if hostile}
 
 
-def _packed(name: str, column: Column, hostile: bool) -> pl.Expr:
+def _packed(name: str, column: Column, permissions: int, hostile: bool) -> pl.Expr:
     """As `core.values.pack`, one value; null where the cell is empty."""
-    made = pack([HandleValue(column.index, column.type, _MARK)]).decode()[1:-1]
+    made = pack([HandleValue(column.index, column.type, _MARK, permissions=permissions)]).decode()[1:-1]
     before, _, after = made.partition("\\u001f")
     text = pl.col(name)
     escaped = text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values())) if hostile else text
     return pl.when(text != "").then(pl.concat_str([pl.lit(before), escaped, pl.lit(after)]))
 
 
-def _rules_known(columns: list[tuple[int, Column]], target: Target) -> bool:
-    """Whether types are plain and the template asks for nothing but presence."""
+def _permissions(target: Target) -> dict[int, int]:
+    """By index: a cell never says who sees it, so the template does."""
+    items = target.template.items if target.template else ()
+    return {item.index: VISIBILITIES[item.visibility] for item in items}
+
+
+def _plain_types(columns: list[tuple[int, Column]]) -> bool:
+    """Whether there are columns, of types that need no care."""
     for _, column in columns:
         usual = HandleValue(column.index, column.type, "")
         plain = column.type.isprintable() and len(column.type.encode()) <= MAX_TYPE_BYTES and "\x1f" not in column.type
         if not plain or column.type.startswith("HS_") or usual.format != "string":
             return False
-    if target.template is not None and getattr(target.template, "retired", False):
-        return False
-    return bool(columns) and all(map(_known, target.template.items if target.template else ()))
-
-
-def _known(item: TemplateItem) -> bool:
-    """Whether an item asks for presence and length only: items may learn further rules, which are not decided here."""
-    plain = TemplateItem(
-        item.index,
-        item.type,
-        item.name_zh,
-        item.name_en,
-        item.required,
-        min_length=item.min_length,
-        max_length=item.max_length,
-    )
-    return item == plain
+    return bool(columns)

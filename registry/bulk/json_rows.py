@@ -51,6 +51,8 @@ class JsonRows:
             body = self._object(line, batch)
             if body is None:
                 continue
+            if "identifier" not in body and isinstance(body.get("export"), dict):
+                continue  # the last line of an export, which says that it is whole
             if isinstance(body.get("values"), list):
                 batch.singles.append(Item(self._row, body))
                 continue

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.access import Prefix
-from core.template import Template, TemplateItem
+from core.template import Template
+from core.template_item import TemplateItem
 
 IDENTIFIER = "identifier"
 MAX_COLUMNS = 1_000
@@ -25,6 +26,14 @@ class Column:
     type: str
 
 
+# Columns of a lossless file that are not values by themselves, by an index that no value has. They mean something only beside
+# `values`, the whole list as JSON; in any other file they are columns like others.
+WHOLE = {
+    name: Column(name, -place, name)
+    for place, name in enumerate(("values", "template", "status", "reason", "successor"), 1)
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where the rows go: what decides whether they are good, and what they become."""
@@ -33,6 +42,8 @@ class Target:
     template: Template | None
     mapping: Mapping[str, str]
     templates: Mapping[str, Template] = field(default_factory=dict)  # by canonical key, for items that name their own
+    drafts: frozenset[str] = frozenset()  # canonical keys of templates that are not published yet
+    may_withdraw: bool = False  # whether the key that sent the file may bring rows in withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,7 @@ def lay_out(header: Sequence[str], target: Target) -> Layout:
             f"共 {len(header)} 列，最多 {MAX_COLUMNS} 列",
         )
     names = Names(target)
-    columns = tuple(names.find(name) for name in header)
+    columns = _whole(header, tuple(names.find(name) for name in header))
     if IDENTIFIER not in columns:
         shown = ", ".join(name.strip()[:40] for name in header[:10])
         raise LayoutWrong(
@@ -119,6 +130,20 @@ def lay_out(header: Sequence[str], target: Target) -> Layout:
             )
     unknown = tuple(name.strip() for name, column in zip(header, columns, strict=True) if column is None)
     return Layout(columns, unknown)
+
+
+def _whole(header: Sequence[str], columns: tuple[Column | str | None, ...]) -> tuple[Column | str | None, ...]:
+    """The columns of a lossless file, where `values` is one that means nothing else. Raises `LayoutWrong`."""
+    folded = [_folded(name) for name in header]
+    if not any(name == "values" and column is None for name, column in zip(folded, columns, strict=True)):
+        return columns
+    if other := next((column for column in columns if isinstance(column, Column)), None):
+        raise LayoutWrong(
+            "values-column-mixed",
+            f"the column values says everything, so there can be no column {other.name[:40]} beside it",
+            f"values 列已包含全部值，不能再有 {other.name[:40]} 列",
+        )
+    return tuple(column or WHOLE.get(name) for name, column in zip(folded, columns, strict=True))
 
 
 def parse_mapping(raw: Any) -> dict[str, str] | None:

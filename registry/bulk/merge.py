@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import orjson
 import polars as pl
 
 from core.record import Record, record_from_row
@@ -23,17 +24,21 @@ from core.sqlfiles import load_sql
 from core.values import keep_timestamps, pack, unpack
 from registry.bulk.jobs import Job, PlannedChunk
 from registry.bulk.law import Refused
+from registry.bulk.leased import LeasedRows, leased_rows
+from registry.bulk.quota import Spending
 from registry.bulk.refusals import write_chunk
 from registry.bulk.verdict_files import write_verdicts
 from registry.store import SQL as REGISTRY_SQL
-from registry.store import AuditLine, Origin, write_audit
+from registry.store import VALUE_INDEX, AuditLine, Origin, write_audit
 from registry.verbs.register import same_content
 
 _SQL = load_sql("registry", "bulk_merge.sql")
+_TEMPLATES = load_sql("registry", "templates.sql")
 FIRST_SLOT = 32_000  # of the counters: beyond those of any worker
 _TRIES = 20
 _COPY_BYTES = 256 * 1024
 _COLUMNS = ("key", "shown", "template_id", "value")
+_WITHDRAWN = ("status", "withdrawal")  # sent only where some row needs them
 
 
 class Moved(Exception):
@@ -60,27 +65,39 @@ async def prepare_connection(connection: Any) -> None:
 
 
 async def merge_chunk(
-    connection: Any, job: Job, chunk: PlannedChunk, frame: pl.DataFrame, directory: Path, lane: int, pause: float = 0.0
-) -> Merged:
-    """Commit one chunk. `pause` is seconds of rest after each piece that is sent. Raises `AlreadyMerged`, and as asyncpg
-    does."""
-    straight = True
+    connection: Any, job: Job, chunk: PlannedChunk, frame: pl.DataFrame, directory: Path, lane: int, pause: float = 0.0,
+    spending: Spending | None = None,
+) -> Merged:  # fmt: skip
+    """Commit one chunk. `pause` is seconds of rest after each piece that is sent, `spending` what it may create.
+    Raises `AlreadyMerged`, and as asyncpg does."""
+    straight, spending = True, spending or Spending()
     for _ in range(_TRIES):
         try:
             async with connection.transaction():
-                if straight and not await connection.fetchval(_SQL["anybody_there"], chunk.first, chunk.last):
+                retired, closed = await _retired(connection, frame), await leased_rows(connection, job, frame)
+                if (
+                    straight
+                    and not retired
+                    and not closed.places
+                    and not await connection.fetchval(_SQL["anybody_there"], chunk.first, chunk.last)
+                    and await _all_fit(spending, len(frame))
+                ):
                     await copy_rows(connection, "identifier", frame, pause=pause)
                     merged = Merged(created=len(frame))
                 else:
-                    merged = await _merge_staged(connection, job, chunk, frame, pause)
+                    merged = await _merge_staged(connection, job, chunk, frame, retired, closed, spending, pause)
                 write_chunk(directory, chunk.number, merged.refused)
                 write_verdicts(directory, chunk.number, frame, merged.not_created)
-                await _count(connection, job, chunk, merged, lane)
+                await _count(connection, job, chunk, merged, lane, closed.leases)
             return merged
         except asyncpg.UniqueViolationError:
             straight = False
         except Moved:
-            continue
+            pass
+        except AlreadyMerged:
+            await spending.give_back()
+            raise
+        await spending.give_back()
     raise Moved(f"chunk {chunk.number} of job {job.id} met other writers {_TRIES} times")
 
 
@@ -113,14 +130,15 @@ async def sample_chunk(connection: Any, frame: pl.DataFrame, samples: dict[str, 
 
 async def copy_rows(connection: Any, table: str, frame: pl.DataFrame, *numbered: str, pause: float = 0.0) -> None:
     """COPY as text. What JSON escapes with one backslash takes four: the format of COPY and that of bytea double each."""
-    columns = (*numbered, *_COLUMNS)
-    lines = frame.select(
-        *numbered,
-        _doubled("key", 2),
-        _doubled("shown", 2),
-        "template_id",
-        _doubled("value", 4),
-    )
+    columns = [*numbered, *_COLUMNS]
+    cells: list[Any] = [*numbered, _doubled("key", 2), _doubled("shown", 2), "template_id", _doubled("value", 4)]
+    if frame["withdrawal"].null_count() < len(frame):
+        columns += _WITHDRAWN
+        cells += [
+            pl.when(pl.col("withdrawal").is_null()).then(1).otherwise(2).alias("status"),
+            _doubled("withdrawal", 2),
+        ]
+    lines = frame.select(cells)
     octets = io.BytesIO()
     lines.write_csv(octets, include_header=False, separator="\t", quote_style="never", null_value="\\N")
     await connection.copy_to_table(table, source=_slices(octets.getbuffer(), pause), columns=columns, format="text")
@@ -141,14 +159,32 @@ async def _stage(connection: Any, frame: pl.DataFrame, pause: float = 0.0) -> No
     await copy_rows(connection, "bulk_staging", frame.with_row_index("n"), "n", pause=pause)
 
 
-async def _merge_staged(connection: Any, job: Job, chunk: PlannedChunk, frame: pl.DataFrame, pause: float) -> Merged:
+async def _retired(connection: Any, frame: pl.DataFrame) -> list[int]:
+    """Templates of the rows that were retired, perhaps since the job was planned."""
+    named = frame["template_id"].drop_nulls().unique().to_list()
+    return [row["id"] for row in await connection.fetch(_TEMPLATES["retired_among"], named)] if named else []
+
+
+async def _merge_staged(
+    connection: Any, job: Job, chunk: PlannedChunk, frame: pl.DataFrame, retired: list[int], closed: LeasedRows,
+    spending: Spending, pause: float,
+) -> Merged:  # fmt: skip
     await _stage(connection, frame, pause)
+    refused = await _refuse_retired(connection, chunk, frame, retired) if retired else Merged()
+    if closed.places:
+        await _refuse_leased(connection, frame, closed, refused)
     standing = await connection.fetchrow(_SQL["standing"], chunk.first, chunk.last)
     same, differing = standing["same"] or [], standing["differing"] or []
-    merged = Merged(unchanged=len(same), not_created=dict.fromkeys(same, "unchanged"))
+    not_created = refused.not_created | dict.fromkeys(same, "unchanged")
+    merged = Merged(unchanged=len(same), refused=list(refused.refused), not_created=not_created)
     if differing:
         await _change(connection, job, frame, differing, merged)
-    new = len(frame) - len(same) - len(differing)
+    new = len(frame) - len(refused.refused) - len(same) - len(differing)
+    if new and new > (granted := await spending.take(new)):
+        known = {*refused.not_created, *same, *differing}
+        beyond = [place for place in range(len(frame)) if place not in known][granted:]
+        await _refuse_beyond(connection, frame, beyond, spending, merged)
+        new = granted
     if new:
         said = await connection.execute(_SQL["insert_staged"])
         merged.created = int(said.rpartition(" ")[2])
@@ -157,46 +193,104 @@ async def _merge_staged(connection: Any, job: Job, chunk: PlannedChunk, frame: p
     return merged
 
 
+async def _all_fit(spending: Spending, rows: int) -> bool:
+    """Whether all may be created; if not, it has to be known first which of them exist."""
+    if await spending.take(rows) == rows:
+        return True
+    await spending.give_back()
+    return False
+
+
+async def _refuse_beyond(
+    connection: Any, frame: pl.DataFrame, places: list[int], spending: Spending, merged: Merged
+) -> None:
+    """Takes those rows, for which there is no allowance, out of the staging table."""
+    await connection.execute(_SQL["drop_places"], places)
+    why = spending.refuse(len(places))
+    told = frame[places].select("row", pl.coalesce("shown", "key"))
+    merged.refused += [Refused(row, shown, "identifier", why.slug, why.en, why.zh) for row, shown in told.iter_rows()]
+    merged.not_created |= dict.fromkeys(places, "refused")
+
+
+async def _refuse_retired(connection: Any, chunk: PlannedChunk, frame: pl.DataFrame, retired: list[int]) -> Merged:
+    """Takes those rows out of the staging table."""
+    dropped = sorted(row["n"] for row in await connection.fetch(_SQL["drop_retired"], chunk.first, chunk.last, retired))
+    told = frame[dropped].select("row", pl.coalesce("shown", "key"))
+    en, zh = "the template was retired", "该模板已停用"
+    refused = [Refused(row, shown, "template", "template-retired", en, zh) for row, shown in told.iter_rows()]
+    return Merged(refused=refused, not_created=dict.fromkeys(dropped, "refused"))
+
+
+async def _refuse_leased(connection: Any, frame: pl.DataFrame, closed: LeasedRows, merged: Merged) -> None:
+    """Takes rows that would be new out of the staging table; what is registered already is no lease's affair."""
+    dropped = sorted(row["n"] for row in await connection.fetch(_SQL["drop_leased"], closed.places))
+    told = frame[dropped].select("row", pl.coalesce("shown", "key"))
+    en, zh = "the suffix is leased", "该后缀已被租用"
+    merged.refused += [Refused(row, shown, "identifier", "suffix-leased", en, zh) for row, shown in told.iter_rows()]
+    merged.not_created |= dict.fromkeys(dropped, "refused")
+
+
 async def _change(connection: Any, job: Job, frame: pl.DataFrame, differing: list[int], merged: Merged) -> None:
     """New versions for rows that say something else; each value keeps its time where it did not change, as `revise` does."""
     rows = await connection.fetch(_SQL["lock_differing"], differing)
     if len(rows) != len(differing):
         raise Moved
     now = int(time.time())
-    changes: list[tuple[str, bytes, int | None]] = []
+    changes: list[tuple[str, bytes, int | None, str | None]] = []
     for row in rows:
         held = record_from_row(row)
-        sent, template_id = row["new_value"], row["new_template_id"]
-        if held.withdrawn:
+        sent, template_id, withdrawal = row["new_value"], row["new_template_id"], row["new_withdrawal"]
+        same = held.template_id == template_id and same_content(held.packed, sent)
+        if held.owner_id not in (None, row["holder"]):
+            merged.refused.append(_transferred(frame["row"][row["n"]], held))
+            merged.not_created[row["n"]] = "refused"
+        elif held.withdrawn and not (same and same_withdrawal(held, withdrawal)):
             merged.refused.append(_withdrawn(frame["row"][row["n"]], held))
             merged.not_created[row["n"]] = "refused"
-        elif held.template_id == template_id and same_content(held.packed, sent):
+        elif same and held.withdrawn == (withdrawal is not None):
             merged.unchanged += 1
             merged.not_created[row["n"]] = "unchanged"
         else:
             values = pack(keep_timestamps(unpack(sent), held.values, now))
-            changes.append((held.key, values, template_id))
+            changes.append((held.key, values, template_id, withdrawal))
             merged.changed.append((held.key, held.version + 1))
             merged.not_created[row["n"]] = "changed"
     if changes:
-        keys, values_, templates = map(list, zip(*changes, strict=True))
+        keys, values_, templates, withdrawals = map(list, zip(*changes, strict=True))
         await connection.execute(_SQL["keep_changes"], keys, job.actor)
-        await connection.execute(_SQL["change_many"], keys, values_, templates)
+        await connection.execute(_SQL["change_many"], keys, values_, templates, withdrawals)
 
 
-async def _count(connection: Any, job: Job, chunk: PlannedChunk, merged: Merged, lane: int) -> None:
-    """Counters, audit, and that the chunk is done: in its transaction. Raises `AlreadyMerged`."""
+async def _count(connection: Any, job: Job, chunk: PlannedChunk, merged: Merged, lane: int, leases: int) -> None:
+    """Counters, audit, and that the chunk is done: in its transaction. Raises `Moved` where suffixes were leased meanwhile,
+    `AlreadyMerged` also where the prefix is another's by now."""
+    if merged.created:
+        counted = [job.prefix], [merged.created], FIRST_SLOT + lane
+        row = await connection.fetchrow(REGISTRY_SQL["count_registrations"], *counted)
+        if row["leases"] != leases:
+            raise Moved
     if await connection.fetchval(_SQL["finish_chunk"], job.id, chunk.number) is None:
         raise AlreadyMerged
-    if merged.created:
-        slot = FIRST_SLOT + lane
-        await connection.execute(REGISTRY_SQL["count_registrations"], [job.prefix], [merged.created], slot)
     if touched := merged.created + len(merged.changed):
+        if types := await connection.fetchval(VALUE_INDEX["wanted_types"], job.prefix):
+            await connection.execute(VALUE_INDEX["index_range"], job.prefix, chunk.first, chunk.last, types)
         origin = Origin(job.actor, job.source, job.request_id or "")
         await write_audit(connection, [AuditLine(origin, "bulk", f"{chunk.first} … {chunk.last}", touched)])
     await connection.execute(
         _SQL["add_to_job"], job.id, merged.created, merged.unchanged, len(merged.changed), len(merged.refused)
     )
+
+
+def same_withdrawal(held: Record, sent: str | None) -> bool:
+    """Whether a withdrawn identifier is to be as withdrawn as it is."""
+    if held.withdrawal is None or sent is None:
+        return held.withdrawal == sent
+    return bool(orjson.loads(held.withdrawal) == orjson.loads(sent))
+
+
+def _transferred(row: int, held: Record) -> Refused:
+    en, zh = "belongs to another enterprise", "已转让，属于其他企业"
+    return Refused(row, held.identifier, "identifier", "identifier-transferred", en, zh)
 
 
 def _withdrawn(row: int, held: Record) -> Refused:

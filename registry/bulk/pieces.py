@@ -165,8 +165,12 @@ def unique(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Repeat]]:
     if first.all():
         return frame, []
     kept = frame.filter(first)
-    others = frame.filter(~first).join(kept.select("key", "value", "template_id"), on="key", suffix="_first")
-    same = pl.col("value").eq(pl.col("value_first")) & pl.col("template_id").eq_missing(pl.col("template_id_first"))
+    others = frame.filter(~first).join(
+        kept.select("key", "value", "template_id", "withdrawal"), on="key", suffix="_first"
+    )
+    same = pl.col("value").eq(pl.col("value_first"))
+    for name in ("template_id", "withdrawal"):
+        same &= pl.col(name).eq_missing(pl.col(f"{name}_first"))
     told = others.select("row", pl.coalesce("shown", "key").alias("shown"), same.alias("same"))
     return kept, [Repeat(row, shown, equal) for row, shown, equal in told.iter_rows()]
 

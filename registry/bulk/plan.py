@@ -6,9 +6,10 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from core.access import Prefix
+from core.access import ROLE_SCOPES, Prefix, Role, Scope
 from core.sqlfiles import load_sql
 from core.template import Template, template_from_row
 from registry.bulk.files import BulkFiles
@@ -18,8 +19,10 @@ from registry.bulk.merge import count_chunk, sample_chunk
 from registry.bulk.pace import Pace
 from registry.bulk.pieces import Pieces
 from registry.bulk.prepare import SAMPLES, Prepared, Stopped, prepare
+from registry.bulk.quota import JobQuotas
 
 _DIRECTORY = load_sql("core", "directory.sql")
+_TEMPLATES = load_sql("registry", "templates.sql")
 _LOOK_SECONDS = 0.5
 _NEW_PER_SECOND, _STANDING_PER_SECOND = (
     250_000,
@@ -30,7 +33,8 @@ _NEW_PER_SECOND, _STANDING_PER_SECOND = (
 class Planner:
     """Works on one connection; the rows themselves are read in a thread."""
 
-    def __init__(self, connection: Any, files: BulkFiles, pace: Pace) -> None:
+    def __init__(self, connection: Any, files: BulkFiles, pace: Pace, quotas: JobQuotas | None = None) -> None:
+        self._quotas = quotas
         self._connection = connection
         self._files = files
         self._pace = pace
@@ -46,6 +50,9 @@ class Planner:
             return
         chunks = [PlannedChunk(c.number, c.piece, c.start, c.rows, c.first, c.last, False) for c in prepared.chunks]
         plan = _plan(prepared) | await self._foresee(job, chunks, pieces)
+        if plan["new"] and await self._connection.fetch(_TEMPLATES["retired_among"], [job.template_id]):
+            plan |= {"refused": plan["refused"] + plan["new"], "new": 0}
+        plan["beyond_quota"] = await self._beyond_quota(job, plan["new"])
         totals = (prepared.rows, prepared.refused, prepared.unchanged, len(chunks))
         async with self._connection.transaction():
             await self._connection.execute(SQL["forget_chunks"], job.id)
@@ -81,17 +88,29 @@ class Planner:
             progress.stopped.set()
             await asyncio.gather(work, return_exceptions=True)
 
+    async def _beyond_quota(self, job: Job, new: int | None) -> int | None:
+        """How many of the new rows there would be no allowance for; None where it is not known how many are new."""
+        room = await self._quotas.room(job) if self._quotas and new else None
+        return max(new - room, 0) if room is not None and new else new and 0
+
     async def _target(self, job: Job) -> Target:
         row = await self._connection.fetchrow(_DIRECTORY["one_prefix"], job.prefix)
         prefix = _prefix(row)
-        templates: list[Template] = []
-        if job.format == "ndjson":
-            rows = await self._connection.fetch(_DIRECTORY["all_templates"])
-            templates = [template_from_row(one) for one in rows]
+        templates, drafts = [], []
+        if job.format != "xlsx":  # each row may name a template of its own
+            templates = [_in_use(one) for one in await self._connection.fetch(_DIRECTORY["all_templates"])]
+            drafts = await self._connection.fetch(_TEMPLATES["drafts_of"], prefix.enterprise_id)
         template = None
         if job.template_id is not None:
-            template = template_from_row(await self._connection.fetchrow(_DIRECTORY["template_by_id"], job.template_id))
-        return Target(prefix, template, job.mapping or {}, {one.key: one for one in templates})
+            template = _in_use(await self._connection.fetchrow(_DIRECTORY["template_by_id"], job.template_id))
+        by_key, draft_keys = {one.key: one for one in templates}, frozenset(one["key"] for one in drafts)
+        return Target(prefix, template, job.mapping or {}, by_key, draft_keys, await self._may_withdraw(job))
+
+    async def _may_withdraw(self, job: Job) -> bool:
+        """Whether the key that sent the file has the scope for rows that come in withdrawn."""
+        actor = await self._connection.fetchrow(SQL["actor_of_job"], job.id)
+        scopes = ROLE_SCOPES[Role(actor["role"])]
+        return Scope.WITHDRAW in scopes and (actor["scopes"] is None or Scope.WITHDRAW in actor["scopes"])
 
     async def _foresee(self, job: Job, chunks: Sequence[PlannedChunk], pieces: Pieces) -> dict[str, Any]:
         """How many rows are new, the same, changed; skipped (None) for a job that confirms itself: it is about to know."""
@@ -144,6 +163,11 @@ class _Progress:
             raise Stopped
         if self.rest_seconds:
             time.sleep(self.rest_seconds)
+
+
+def _in_use(row: Any) -> Template:
+    """A template as if it were not retired: what that costs which row is known when it is merged."""
+    return replace(template_from_row(row), retired=False)
 
 
 def _prefix(row: Any) -> Prefix:

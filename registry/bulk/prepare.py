@@ -16,6 +16,7 @@ from registry.bulk.decoding import Decoder
 from registry.bulk.json_rows import JsonRows
 from registry.bulk.law import Admitted, Cells, Item, Refused, judge
 from registry.bulk.layout import Column, Layout, Target
+from registry.bulk.parquet_rows import ParquetRows
 from registry.bulk.pieces import Chunk, Pieces, Repeat
 from registry.bulk.reading import Batch
 from registry.bulk.refusals import Refusals
@@ -89,6 +90,8 @@ def prepare(source: Path, format_: str, target: Target, pieces: Pieces, progress
 def _open(source: Path, format_: str, target: Target, directory: Path) -> Rows:
     if format_ == "ndjson":
         return JsonRows(source, target)
+    if format_ == "parquet":
+        return ParquetRows(source, target)
     if format_ == "xlsx":
         as_csv = directory / "sheet.csv"
         sheet_to_csv(source, as_csv)
@@ -143,9 +146,7 @@ def _as_cells(rest: pl.DataFrame, columns: list[tuple[int, Column]]) -> Iterator
 
 
 def _frame(admitted: list[Admitted]) -> pl.DataFrame:
-    data: dict[str, list[Any]] = {
-        name: [getattr(one, name) for one in admitted] for name in ("row", "key", "shown", "template_id", "value")
-    }
+    data: dict[str, list[Any]] = {name: [getattr(one, name) for one in admitted] for name in PREPARED}
     return pl.DataFrame(data, schema=PREPARED)
 
 

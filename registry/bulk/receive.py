@@ -9,20 +9,21 @@ from typing import Any
 
 import orjson
 
-from core.access import Principal, require_writer
+from core.access import Prefix, Principal, Scope, require_scope, require_writer
 from core.database import store_errors
 from core.errors import FieldProblem, IdentifierMalformed, ParameterInvalid
 from core.identifier import fold_case, parse_identifier
-from core.template import Template
+from core.template import Template, template_retired
 from registry.bulk.files import BulkFiles
 from registry.bulk.jobs import SQL, Job, Wish, create_job, read_job, same_job
 from registry.bulk.layout import parse_mapping
+from registry.ownership import hold_prefix
 from registry.room import Registry
 from registry.store import AuditLine, Origin, write_audit
 from registry.verbs.read import named_prefix
-from registry.verbs.register import template_unknown
+from registry.verbs.register import no_template
 
-FORMATS = ("csv", "ndjson", "xlsx")
+FORMATS = ("csv", "ndjson", "xlsx", "parquet")
 _BY_TYPE = {
     "text/csv": "csv",
     "application/csv": "csv",
@@ -30,8 +31,12 @@ _BY_TYPE = {
     "application/ndjson": "ndjson",
     "application/jsonl": "ndjson",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.apache.parquet": "parquet",
 }
-_BY_NAME = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".xlsx": "xlsx"}
+_BY_NAME = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".xlsx": "xlsx",
+    ".parquet": "parquet",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,13 @@ async def receive_file(
     """The job, and whether this call made it. The same file for the same prefix, template and mapping is the same job, as
     long as that one was not cancelled and has not failed.
 
-    Errors: `ParameterInvalid`, `PrefixNotYours`, `PrefixSuspended`, `BodyTooLarge`, `DiskFull`, `StoreUnavailable`.
+    Errors: `ParameterInvalid`, `PrefixNotYours`, `ScopeNotEnough` (it takes `register` and `revise`), `PrefixSuspended`,
+    `BodyTooLarge`, `DiskFull`, `StoreUnavailable`.
     """
     named = named_prefix(asked.prefix)
-    prefix = require_writer(principal, await registry.directory.fresh_prefix(fold_case(named)), named)
-    template = await _template(registry, asked.template)
+    prefix = require_writer(principal, await registry.directory.fresh_prefix(fold_case(named)), named, Scope.REGISTER)
+    require_scope(principal, Scope.REVISE)  # rows of a file that exist already are revised
+    template = await _template(registry, prefix, asked.template)
     mapping = _mapping(asked.mapping)
     if asked.format is not None and asked.format not in FORMATS:
         raise _parameter(
@@ -80,6 +87,7 @@ async def receive_file(
             mapping, asked.auto,
         )  # fmt: skip
         async with registry.pool.acquire() as connection, connection.transaction():
+            await hold_prefix(connection, principal, prefix)
             made = await create_job(connection, wish, origin.actor, origin.source, origin.request_id)
             if made is not None:
                 await write_audit(connection, [AuditLine(origin, "bulk-receive", f"{prefix.shown} job {made}", 0)])
@@ -105,18 +113,23 @@ def guess_format(content_type: str, file_name: str | None, head: bytes) -> str:
             return found
     if head.startswith(b"PK\x03\x04"):
         return "xlsx"
+    if head.startswith(b"PAR1"):
+        return "parquet"
     return "ndjson" if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" else "csv"
 
 
-async def _template(registry: Registry, text: str | None) -> Template | None:
+async def _template(registry: Registry, prefix: Prefix, text: str | None) -> Template | None:
     if not text:
         return None
     try:
-        found = await registry.directory.fresh_template(parse_identifier(text))
+        named = parse_identifier(text)
     except IdentifierMalformed as wrong:
         raise ParameterInvalid(errors=(wrong.at("template"),)) from None
-    if found is None or found.retired:
-        raise ParameterInvalid(errors=(template_unknown(text[:300], "template"),))
+    found = await registry.directory.fresh_template(named)
+    if found is None:
+        raise ParameterInvalid(errors=(await no_template(registry, prefix, named, "template"),))
+    if found.retired:
+        raise ParameterInvalid(errors=(template_retired(found.identifier, "template"),))
     return found
 
 

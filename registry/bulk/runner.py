@@ -12,12 +12,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
 from core.database import STORE_FAILURES
+from core.quota_book import Defaults
 from registry.bulk.files import BulkFiles
 from registry.bulk.jobs import SQL, Job, all_chunks, move_job, read_job
 from registry.bulk.merge import AlreadyMerged, merge_chunk, prepare_connection
@@ -25,6 +26,7 @@ from registry.bulk.pace import Pace
 from registry.bulk.pieces import Pieces
 from registry.bulk.plan import Planner
 from registry.bulk.prepare import Stopped
+from registry.bulk.quota import JobQuotas
 from registry.bulk.reader import PieceReader
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class Options:
 
     database_url: str
     keep_days: int
+    quota_defaults: Defaults = field(default_factory=Defaults)
 
 
 class Runner:
@@ -58,6 +61,7 @@ class Runner:
         self._announce = announce
         self._reached = reached
         self._pace = Pace()
+        self._quotas: JobQuotas | None = None
         self._swept_at = 0.0
         self._errors: Counter[int] = Counter()  # of PostgreSQL, by job
 
@@ -75,15 +79,17 @@ class Runner:
     async def _with_connections(self) -> None:
         opened: list[Any] = []
         try:
-            for _ in range(LANES):
+            for _ in range(LANES + 1):
                 connection = await asyncpg.connect(
                     self._options.database_url, timeout=10, command_timeout=_STATEMENT_SECONDS,
                     server_settings={"application_name": "biaojie-bulk", "timezone": "UTC"},
                 )  # fmt: skip
                 opened.append(connection)
                 await prepare_connection(connection)
+            *lanes, ledger = opened
+            self._quotas = JobQuotas(ledger, self._options.quota_defaults)
             while True:
-                if not await self._work_once(opened):
+                if not await self._work_once(lanes):
                     await asyncio.sleep(_POLL_SECONDS)
         finally:
             for connection in opened:
@@ -121,7 +127,7 @@ class Runner:
         try:
             if job.state == "received":
                 self._reached("received")
-                await Planner(connections[0], self._files, self._pace).plan(job)
+                await Planner(connections[0], self._files, self._pace, self._quotas).plan(job)
                 self._reached("planned")
             else:
                 await self._merge(connections, job)
@@ -188,9 +194,10 @@ class Runner:
                 return
             chunk, frame = taken
             began = time.monotonic()
+            spending = await self._quotas.spending(job) if self._quotas else None
             try:
                 merged = await merge_chunk(
-                    connection, job, chunk, frame, self._files.job(job.id), number, self._pace.pause_seconds
+                    connection, job, chunk, frame, self._files.job(job.id), number, self._pace.pause_seconds, spending
                 )
             except AlreadyMerged:
                 continue

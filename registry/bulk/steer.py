@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.access import Principal, require_owner, require_writer
+from core.access import Principal, Scope, require_owner, require_scope, require_writer
 from core.database import store_errors
 from core.errors import BulkJobState, BulkJobUnknown
 from core.identifier import fold_case
@@ -25,13 +25,13 @@ _ALREADY = {
 }
 
 
-async def find_job(registry: Registry, principal: Principal, job_id: int) -> Job:
-    """One job. Errors: `BulkJobUnknown`, `PrefixNotYours`, `StoreUnavailable`."""
+async def find_job(registry: Registry, principal: Principal, job_id: int, scope: Scope = Scope.READ_PRIVATE) -> Job:
+    """One job. Errors: `BulkJobUnknown`, `PrefixNotYours`, `ScopeNotEnough`, `StoreUnavailable`."""
     with store_errors():
         job = await read_job(registry.pool, job_id) if job_id <= MAX_ID else None
     if job is None:
         raise BulkJobUnknown(f"There is no bulk job {job_id}", f"不存在编号为 {job_id} 的批量任务")
-    require_owner(principal, await registry.directory.fresh_prefix(job.prefix), job.prefix_shown)
+    require_owner(principal, await registry.directory.fresh_prefix(job.prefix), job.prefix_shown, scope)
     return job
 
 
@@ -48,11 +48,12 @@ async def list_jobs(
 async def steer(registry: Registry, principal: Principal, origin: Origin, job_id: int, step: str) -> Job:
     """`confirm`, `cancel`, `pause` or `resume`; asked again, the same answer. Takes effect at the next chunk.
 
-    Errors: `BulkJobUnknown`, `PrefixNotYours`, `PrefixSuspended`, `BulkJobState`, `StoreUnavailable`.
+    Errors: `BulkJobUnknown`, `PrefixNotYours`, `ScopeNotEnough` (as to make a job), `PrefixSuspended`, `BulkJobState`, `StoreUnavailable`.
     """
-    job = await find_job(registry, principal, job_id)
+    job = await find_job(registry, principal, job_id, Scope.REGISTER)
+    require_scope(principal, Scope.REVISE)
     if step in ("confirm", "resume"):
-        require_writer(principal, await registry.directory.fresh_prefix(job.prefix), job.prefix_shown)
+        require_writer(principal, await registry.directory.fresh_prefix(job.prefix), job.prefix_shown, Scope.REGISTER)
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
             if step == "pause":

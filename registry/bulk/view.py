@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from core.timestamps import rfc3339
 from registry.bulk.jobs import Job
 
 
@@ -25,10 +26,10 @@ def job_view(job: Job, now: datetime) -> dict[str, Any]:
         "refused": job.refused,
         "progress": round(_progress(job), 4),
         "seconds_left": _seconds_left(job, now),
-        "created_at": _iso(job.created_at),
-        "planned_at": _iso(job.planned_at),
-        "merging_at": _iso(job.merging_at),
-        "finished_at": _iso(job.finished_at),
+        "created_at": rfc3339(job.created_at),
+        "planned_at": rfc3339(job.planned_at),
+        "merging_at": rfc3339(job.merging_at),
+        "finished_at": rfc3339(job.finished_at),
         "plan": job.plan,
         "problem": job.problem,
     }
@@ -52,7 +53,3 @@ def _seconds_left(job: Job, now: datetime) -> float | None:
         return round(spent / job.chunks_done * (job.chunks - job.chunks_done), 1)
     estimate: float | None = job.plan.get("estimated_seconds")
     return estimate
-
-
-def _iso(when: datetime | None) -> str | None:
-    return when.isoformat(timespec="milliseconds") if when else None

@@ -72,7 +72,7 @@ SELECT mapping::text FROM bulk_mapping WHERE prefix = $1 AND template_id = coale
 
 -- name: registrations_elsewhere
 -- Registrations of this hour by everybody but bulk jobs: what a job reads to know whether others are busy.
-SELECT coalesce(sum(registered), 0)::bigint FROM registration_count
+SELECT coalesce(sum(registered), 0)::bigint FROM enterprise_count
 WHERE hour = date_trunc('hour', now()) AND slot < 32000
 
 -- name: kept_jobs
@@ -83,3 +83,12 @@ SELECT id FROM bulk_job WHERE id = ANY ($1::bigint[])
 -- name: digests_wanted
 -- Uploads that an open job still reads.
 SELECT encode(digest, 'hex') FROM bulk_job WHERE state NOT IN ('done', 'failed', 'cancelled')
+
+-- name: totals
+-- Of all jobs ever; the table has a row a file.
+SELECT state, count(*) AS jobs, sum(created)::bigint AS created, sum(unchanged)::bigint AS unchanged,
+       sum(changed)::bigint AS changed, sum(refused)::bigint AS refused
+FROM bulk_job GROUP BY state
+
+-- name: actor_of_job
+SELECT k.role, k.scopes FROM bulk_job j JOIN api_key k ON k.id = j.actor WHERE j.id = $1

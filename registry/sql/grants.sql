@@ -14,7 +14,9 @@ FROM visibility_grant g LEFT JOIN api_key k ON k.id = g.to_key
 WHERE g.prefix = $1 AND g.id > $2 ORDER BY g.id LIMIT $3
 
 -- name: prefix_of_grant
-SELECT prefix FROM visibility_grant WHERE id = $1
+-- And whose the identifier is that it shows, where that does not follow its prefix.
+SELECT g.prefix, i.owner_id FROM visibility_grant g
+LEFT JOIN identifier i ON g.scope = 'identifier' AND i.key = g.object WHERE g.id = $1
 
 -- name: revoke_grant
 UPDATE visibility_grant SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING revoked_at

@@ -1,5 +1,8 @@
--- name: take_numbers
--- A range of $3 numbers, in a transaction of its own so that nobody waits for somebody's registration.
-INSERT INTO mint_sequence (prefix, pattern, last) VALUES ($1, $2, $3)
-ON CONFLICT (prefix, pattern) DO UPDATE SET last = mint_sequence.last + excluded.last
-RETURNING last
+-- name: lock_sequence
+-- Until the caller's transaction ends, so that no number is given out twice; made where there is none.
+INSERT INTO mint_sequence (prefix, pattern, last) VALUES ($1, $2, 0)
+ON CONFLICT (prefix, pattern) DO UPDATE SET last = mint_sequence.last
+RETURNING last, returned
+
+-- name: move_sequence
+UPDATE mint_sequence SET last = $3, returned = $4 WHERE prefix = $1 AND pattern = $2

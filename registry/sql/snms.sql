@@ -3,7 +3,8 @@ INSERT INTO app_identity (identity, shown, prefix, key, password_digest) VALUES 
 ON CONFLICT (identity) DO NOTHING RETURNING id
 
 -- name: lock_identity
-SELECT id, shown, key FROM app_identity WHERE identity = $1 FOR UPDATE
+SELECT a.id, a.shown, a.key, k.role, k.scopes, k.networks FROM app_identity a JOIN api_key k ON k.id = a.key
+WHERE a.identity = $1 FOR UPDATE OF a
 
 -- name: renew_identity
 UPDATE app_identity SET key = $2, password_digest = $3, renewed_at = now() WHERE id = $1
@@ -34,22 +35,9 @@ SELECT secret FROM snms_signing_key WHERE day = $1 AND secret <> ''
 -- Of days whose last token expired long ago.
 UPDATE snms_signing_key SET secret = '' WHERE day < $1 AND secret <> ''
 
--- name: lock_template
-SELECT id, key, identifier, items::text AS items, retired, facts::text AS facts FROM template WHERE key = $1 FOR UPDATE
-
--- name: change_template
-UPDATE template SET items = $2::text::jsonb, facts = $3::text::jsonb WHERE id = $1
-RETURNING id, key, identifier, items::text AS items, retired, facts::text AS facts
-
--- name: retire_template
-UPDATE template SET retired = true WHERE id = $1
-RETURNING id, key, identifier, items::text AS items, retired, facts::text AS facts
-
 -- name: prefixes_of
 -- The first $2 prefixes of an enterprise (NULL: of all), which the caller cuts its page from; bounded by the caller.
-SELECT p.prefix, p.shown, p.enterprise_id, e.name AS enterprise_name, p.suffix_case_sensitive, p.suspended, p.created_at
-FROM prefix p JOIN enterprise e ON e.id = p.enterprise_id
-WHERE $1::integer IS NULL OR p.enterprise_id = $1 ORDER BY p.prefix LIMIT $2
+SELECT * FROM held_prefix WHERE $1::integer IS NULL OR enterprise_id = $1 ORDER BY prefix LIMIT $2
 
 -- name: count_prefixes
 SELECT count(*) FROM prefix WHERE $1::integer IS NULL OR enterprise_id = $1

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.access import Principal, require_owner
+from core.access import Principal
 from core.database import store_errors
 from core.errors import IdentifierUnknown
 from core.identifier import Identifier
 from core.record import Record
 from core.sqlfiles import load_sql
+from core.timestamps import rfc3339
 from core.values import HandleValue, difference, unpack
+from registry.ownership import readable, require_own
 from registry.room import Registry
 from registry.store import find_record
 
@@ -23,13 +25,14 @@ async def history(
 ) -> dict[str, Any]:
     """Versions newest first, at most `limit` below the version `before`; `next` continues, None at the first version.
 
-    Errors: `PrefixNotYours`, `IdentifierUnknown`, `StoreUnavailable`.
+    Errors: `PrefixNotYours`, `RoleNotEnough`, `ScopeNotEnough`, `IdentifierUnknown`, `StoreUnavailable`.
     """
-    prefix = require_owner(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
+    prefix = await readable(registry, principal, identifier)
     key = identifier.key(prefix.suffix_case_sensitive)
     with store_errors():
         record = await find_record(registry.pool, key)
         rows = await registry.pool.fetch(_SQL["history"], key, before or _NEWEST, limit + 1)
+    require_own(principal, prefix, record)
     if record is None:
         raise IdentifierUnknown(f"{identifier} is not registered here", f"{identifier} 未在本节点注册")
     more, rows = len(rows) > limit, rows[:limit]
@@ -39,7 +42,7 @@ async def history(
         items.append(_change(row, after))
         after = unpack(bytes(row["old_value"]))
     if not more:
-        items.append({"version": 1, "at": record.created_at.isoformat(timespec="milliseconds"), "kind": "register"})
+        items.append({"version": 1, "at": rfc3339(record.created_at), "kind": "register"})
     return {"identifier": record.identifier, "items": items, "next": rows[-1]["version"] if more else None}
 
 
@@ -55,7 +58,7 @@ def _change(row: Any, after: list[HandleValue]) -> dict[str, Any]:
     differs = difference(unpack(bytes(row["old_value"])), after)
     return {
         "version": row["version"],
-        "at": row["at"].isoformat(timespec="milliseconds"),
+        "at": rfc3339(row["at"]),
         "kind": row["kind"],
         "by": {"key_id": row["key_id"], "label": row["label"]},
         "reason": row["reason"],

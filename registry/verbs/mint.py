@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from core.access import Prefix, Principal, require_writer
+from core.access import Prefix, Principal, Scope, require_writer
 from core.database import store_errors
 from core.errors import BodyInvalid, FieldProblem, IdentifierMalformed, MintedOut
 from core.identifier import fold_case, parse_identifier, parse_prefix
-from core.sqlfiles import load_sql
 from core.value_intake import check_size, parse_values
 from core.values import HandleValue, pack
 from registry.intake import template_named
+from registry.leasing.numbers import take_numbers
+from registry.leasing.ranges import Ranges, numbers
 from registry.minting import DEFAULT_PATTERN, Pattern, parse_pattern, suffix
+from registry.ownership import still_writable
 from registry.room import Registry
-from registry.store import NewIdentifier, Origin
+from registry.store import NewIdentifier, Origin, PrefixMoved
 from registry.verbs.register import checked_template
 
-_SQL = load_sql("registry", "minting.sql")
 MINT_MEMBERS = frozenset(("prefix", "count", "pattern", "values", "template"))
 MAX_COUNT = 10_000
 _TRIES = 20
@@ -41,22 +42,38 @@ async def mint(
 ) -> list[str]:
     """The identifiers made, in order. One that exists already is passed over, and another number taken.
 
-    Errors: `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`, `MintedOut`, `StoreUnavailable`.
+    Errors: `BodyInvalid`, `PrefixNotYours`, `RoleNotEnough`, `ScopeNotEnough`, `PrefixSuspended`, `MintedOut`,
+    `QuotaExhausted`, `StoreUnavailable`.
     """
     problems: list[FieldProblem] = []
     wish = _parse(body, problems)
     template = template_named(body.get("template"), "template", problems)
     if wish is None or problems:
         raise BodyInvalid(errors=tuple(problems))
-    prefix = require_writer(principal, await registry.directory.fresh_prefix(fold_case(wish.prefix)), wish.prefix)
-    template_id = await checked_template(registry, template, wish.values, "") if template else None
+    held = await registry.directory.fresh_prefix(fold_case(wish.prefix))
+    prefix = require_writer(principal, held, wish.prefix, Scope.REGISTER)
+    template_id = None
+    if template is not None:
+        template_id, values = await checked_template(registry, prefix, template, wish.values, "")
+        wish = replace(wish, values=values)
+    limits = registry.allowances.of(principal, prefix.key)
+    grant = await registry.allowances.take(limits, wish.count) if limits else None
+    if grant is not None and grant.units < wish.count:  # all or nothing: no numbers of the pattern are spent on it
+        registry.allowances.give_back(grant, grant.units)
+        raise grant.refuse(wish.count)
     made: list[str] = []
     for _ in range(_TRIES):
-        new = await _new(registry, prefix, wish, template_id, wish.count - len(made), now)
-        inserted = await registry.committer.batch(new, origin)
+        new = await _new(registry, principal, prefix, wish, template_id, wish.count - len(made), now)
+        try:
+            inserted = await registry.committer.batch(new, origin) if new else []
+        except PrefixMoved:
+            prefix = await still_writable(registry, principal, prefix, Scope.REGISTER)
+            continue
         made += [result.record.identifier for result in inserted if result.created]
         if len(made) == wish.count:
             return made
+    if grant is not None:
+        registry.allowances.give_back(grant, wish.count - len(made))
     raise MintedOut(
         f"Only {len(made)} of {wish.count} could be made; the pattern's numbers are taken",
         f"仅生成 {len(made)}/{wish.count} 个；该规则的编号已被占用",
@@ -65,23 +82,35 @@ async def mint(
 
 
 async def _new(
-    registry: Registry, prefix: Prefix, wish: _Wish, template_id: int | None, count: int, now: datetime
+    registry: Registry,
+    principal: Principal,
+    prefix: Prefix,
+    wish: _Wish,
+    template_id: int | None,
+    count: int,
+    now: datetime,
 ) -> list[NewIdentifier]:
-    last = count
-    if wish.pattern.counts:
-        with store_errors():
-            last = await registry.pool.fetchval(_SQL["take_numbers"], prefix.key, wish.pattern.text, count)
+    """Up to `count` rows: a suffix that somebody has leased by another pattern is passed over."""
+    given: Ranges = ((1, count),)
+    with store_errors():
+        if wish.pattern.counts:
+            async with registry.pool.acquire() as connection, connection.transaction():
+                given = await take_numbers(connection, prefix.key, wish.pattern.text, count, registry.lease_grace)
+        leased = await registry.leases.of(registry.pool, prefix) if prefix.leases else None
     packed = pack(wish.values)
     new = []
-    for made, number in enumerate(range(last - count + 1, last + 1)):
+    for made, number in enumerate(numbers(given)):
         if made % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
         try:
             identifier = parse_identifier(f"{prefix.shown}/{suffix(wish.pattern, number, now, secrets.randbits)}")
         except IdentifierMalformed as wrong:
             raise BodyInvalid(errors=(wrong.at("pattern"),)) from None
+        identifier.lies_under(prefix.key)
         key = identifier.key(prefix.suffix_case_sensitive)
-        new.append(NewIdentifier(key, str(identifier), prefix.key, packed, template_id))
+        if leased is None or leased.find(key, None) is None:
+            whose = principal.enterprise_id, prefix.leases
+            new.append(NewIdentifier(key, str(identifier), prefix.key, packed, template_id, *whose))
     return new
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from core.access import Principal, require_writer
+from core.access import Principal, Scope
 from core.database import store_errors
 from core.errors import GraceOver, IdentifierUnknown, VersionMismatch
 from core.identifier import Identifier
 from core.negotiation import etag_matches
 from core.record import Record, Status
 from core.telemetry import CHANGED
+from registry.ownership import require_own, writable
 from registry.room import Registry
 from registry.store import AuditLine, Origin, change_record, lock_record, write_audit
 
@@ -25,12 +26,14 @@ async def restore(
 ) -> Record:
     """Restore a withdrawn identifier; one that is active is left as it is, which is success too.
 
-    Errors: `PrefixNotYours`, `PrefixSuspended`, `IdentifierUnknown`, `GraceOver`, `VersionMismatch`, `StoreUnavailable`.
+    Errors: `PrefixNotYours`, `RoleNotEnough`, `ScopeNotEnough`, `PrefixSuspended`, `IdentifierUnknown`,
+    `GraceOver`, `VersionMismatch`, `StoreUnavailable`.
     """
-    prefix = require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
+    prefix = await writable(registry, principal, identifier, Scope.REVISE)
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
             old = await lock_record(connection, identifier.key(prefix.suffix_case_sensitive))
+            require_own(principal, prefix, old)
             if old is None:
                 raise IdentifierUnknown(f"{identifier} is not registered here", f"{identifier} 未在本节点注册")
             if not old.withdrawn:

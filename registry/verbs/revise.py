@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from core.access import Prefix, Principal, require_writer
+from core.access import Prefix, Principal, Scope
 from core.database import store_errors
 from core.errors import (
     BodyInvalid,
@@ -18,14 +18,15 @@ from core.identifier import Identifier
 from core.negotiation import etag_matches
 from core.record import Record, Status
 from core.telemetry import CHANGED
-from core.template import Template, check_values
+from core.template import Template, fit_values
 from core.value_intake import check_size
 from core.values import MAX_VALUES, HandleValue, keep_timestamps, pack
 from registry.intake import Merge, Revision, parse_merge, parse_revision
+from registry.ownership import require_own, writable
 from registry.room import Registry
 from registry.store import AuditLine, Origin, change_record, lock_record, write_audit
 from registry.verbs.publish_template import refuse_template
-from registry.verbs.register import same_content, template_unknown
+from registry.verbs.register import no_template, same_content
 
 
 async def revise(
@@ -33,15 +34,15 @@ async def revise(
 ) -> Record:
     """Replace the values (and the template, where the body names one). The same content again changes nothing.
 
-    Errors: `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`, `TemplateFixed`, `IdentifierUnknown`,
-    `IdentifierWithdrawn`, `VersionMismatch`, `StoreUnavailable`.
+    Errors: `BodyInvalid`, `PrefixNotYours`, `RoleNotEnough`, `ScopeNotEnough`, `PrefixSuspended`,
+    `TemplateFixed`, `IdentifierUnknown`, `IdentifierWithdrawn`, `VersionMismatch`, `StoreUnavailable`.
     """
     prefix = await _own_prefix(registry, principal, identifier)
     problems: list[FieldProblem] = []
     wish = parse_revision(body, identifier, prefix.suffix_case_sensitive, problems)
     if wish is None:
         raise BodyInvalid(errors=tuple(problems))
-    return await _change(registry, origin, prefix, identifier, wish, if_match)
+    return await _change(registry, principal, origin, prefix, identifier, wish, if_match)
 
 
 async def merge(
@@ -53,25 +54,27 @@ async def merge(
     wish = parse_merge(body, problems)
     if wish is None:
         raise BodyInvalid(errors=tuple(problems))
-    return await _change(registry, origin, prefix, identifier, wish, if_match)
+    return await _change(registry, principal, origin, prefix, identifier, wish, if_match)
 
 
 async def _change(
     registry: Registry,
+    principal: Principal,
     origin: Origin,
     prefix: Prefix,
     identifier: Identifier,
     wish: Revision | Merge,
     if_match: str | None,
 ) -> Record:
-    named = await _named_template(registry, wish)
+    named = await _named_template(registry, prefix, wish)
     key = identifier.key(prefix.suffix_case_sensitive)
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
-            old = current_version(await lock_record(connection, key), identifier, if_match)
+            held = await lock_record(connection, key)
+            require_own(principal, prefix, held)
+            old = current_version(held, identifier, if_match)
             template = named if wish.names_template else await registry.directory.template_of(old, connection)
-            values = wish.result(old.values)
-            _check(template, values, old)
+            values = _checked(template, wish.result(old.values), old)
             template_id = template.id if template else None
             if template_id == old.template_id and same_content(old.packed, pack(values)):
                 return old
@@ -87,8 +90,7 @@ async def _change(
 
 
 async def _own_prefix(registry: Registry, principal: Principal, identifier: Identifier) -> Prefix:
-    held = await registry.directory.fresh_prefix(identifier.prefix_key)
-    prefix = require_writer(principal, held, identifier.prefix)
+    prefix = await writable(registry, principal, identifier, Scope.REVISE)
     await refuse_template(registry, identifier)
     return prefix
 
@@ -117,16 +119,16 @@ def current_version(old: Record | None, identifier: Identifier, if_match: str | 
     return old
 
 
-async def _named_template(registry: Registry, wish: Revision | Merge) -> Template | None:
+async def _named_template(registry: Registry, prefix: Prefix, wish: Revision | Merge) -> Template | None:
     if wish.template is None:
         return None
     template = await registry.directory.fresh_template(wish.template)
     if template is None:
-        raise BodyInvalid(errors=(template_unknown(str(wish.template), "template"),))
+        raise BodyInvalid(errors=(await no_template(registry, prefix, wish.template, "template"),))
     return template
 
 
-def _check(template: Template | None, values: list[HandleValue], old: Record) -> None:
+def _checked(template: Template | None, values: list[HandleValue], old: Record) -> list[HandleValue]:
     """What the whole record would be after the change; a template that it has not had is checked as for a new one.
     Raises `BodyInvalid`."""
     problems: list[FieldProblem] = []
@@ -136,8 +138,10 @@ def _check(template: Template | None, values: list[HandleValue], old: Record) ->
         problems.append(
             FieldProblem("values", "values-too-many", f"at most {MAX_VALUES} values", f"最多 {MAX_VALUES} 个值")
         )
-    check_size(pack(values), "values", problems)
     if template is not None:
-        check_values(template, values, "values", problems, old.values if template.id == old.template_id else None)
+        held = old.values if template.id == old.template_id else None
+        values = fit_values(template, values, "values", problems, held)
+    check_size(pack(values), "values", problems)
     if problems:
         raise BodyInvalid(errors=tuple(problems))
+    return values

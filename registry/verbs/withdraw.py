@@ -6,13 +6,14 @@ from typing import Any
 
 import orjson
 
-from core.access import Principal, require_writer
+from core.access import Principal, Scope
 from core.database import store_errors
 from core.errors import BodyInvalid, FieldProblem
 from core.identifier import Identifier
 from core.record import Record, Status
 from core.telemetry import CHANGED
 from registry.intake import Withdrawal, parse_withdrawal
+from registry.ownership import require_own, writable
 from registry.room import Registry
 from registry.store import AuditLine, Origin, change_record, lock_record, write_audit
 from registry.verbs.publish_template import refuse_template
@@ -24,10 +25,11 @@ async def withdraw(
 ) -> Record:
     """Withdraw, with a reason and perhaps a successor. The same withdrawal again is success.
 
-    Errors: `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`, `TemplateFixed`, `IdentifierUnknown`, `IdentifierWithdrawn` (with other
-    words before), `VersionMismatch`, `StoreUnavailable`.
+    Errors: `BodyInvalid`, `PrefixNotYours`, `RoleNotEnough`, `ScopeNotEnough`, `PrefixSuspended`,
+    `TemplateFixed`, `IdentifierUnknown`, `IdentifierWithdrawn` (with other words before), `VersionMismatch`,
+    `StoreUnavailable`.
     """
-    prefix = require_writer(principal, await registry.directory.fresh_prefix(identifier.prefix_key), identifier.prefix)
+    prefix = await writable(registry, principal, identifier, Scope.WITHDRAW)
     await refuse_template(registry, identifier)
     problems: list[FieldProblem] = []
     wish = parse_withdrawal(body, identifier, prefix.suffix_case_sensitive, problems)
@@ -36,6 +38,7 @@ async def withdraw(
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
             held = await lock_record(connection, identifier.key(prefix.suffix_case_sensitive))
+            require_own(principal, prefix, held)
             if held is not None and _already(held, wish):
                 return held
             old = current_version(held, identifier, if_match)

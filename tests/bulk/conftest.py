@@ -111,7 +111,7 @@ class Bulk:
             f"{self.node.prefix}/", f"{self.node.prefix}0",
         )  # fmt: skip
         counted = await self.sql(
-            "SELECT coalesce(sum(registered), 0)::bigint FROM registration_count WHERE prefix = $1", self.node.prefix
+            "SELECT coalesce(sum(registered), 0)::bigint FROM enterprise_count WHERE prefix = $1", self.node.prefix
         )
         return rows[0][0], counted[0][0] - 1
 

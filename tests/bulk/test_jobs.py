@@ -207,3 +207,25 @@ async def test_a_file_in_a_form(bulk: Bulk) -> None:
         sent = await answer.json()
     assert sent["file"]["name"] == "部件.csv"
     assert (await bulk.wait(sent["id"]))["created"] == 1
+
+
+async def test_a_file_of_gtins_is_read_in_any_spelling_and_each_is_checked(bulk: Bulk) -> None:
+    given = {"enterprise_id": 1, "scheme": "gs1", "prefix": "9506000"}
+    assert (await bulk.node.operator.post("/api/v1/prefixes", given)).status == 201
+    octets = csv_of(
+        "01/09506000134352,M1,n,",
+        "(01)9506000134352(10)L1,M2,n,",
+        "https://id.gs1.org/01/09506000134352/10/L2,M3,n,",
+        "01/09506000134353,M4,n,",
+        "01/00614141123452,M5,n,",
+    )
+    sent = await bulk.send(octets, prefix="GS1.9506000")
+    assert sent.status == 202, sent.body
+    job = await bulk.wait(sent.json["id"], "planned")
+    assert (await bulk.step(job["id"], "confirm")).status == 200
+    done = await bulk.wait(job["id"])
+    assert (done["state"], done["created"], done["refused"]) == ("done", 3, 2)
+    said = {(int(line[0]), line[3]) for line in await bulk.verdicts(job["id"])}
+    assert said == {(5, "gs1-check-digit"), (6, "scheme-prefix-differs")}
+    found = await bulk.node.anybody.get("/api/handles/01/09506000134352/10/L2")
+    assert found.json["handle"] == "https://id.gs1.org/01/09506000134352/10/L2"

@@ -19,7 +19,7 @@ from tests.conftest import Servers
 from tests.faults.own_node import CONNECTED, biaojie, listeners, own_node
 from tests.harness import Api, free_port, item
 
-COMMANDS = ("up", "serve", "migrate", "demo", "doctor", "key", "version")
+COMMANDS = ("up", "serve", "migrate", "demo", "doctor", "key", "keys", "version")
 SECRET = "s3cret-Passw0rd"
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
@@ -115,7 +115,7 @@ def test_doctor_without_anything_says_what_up_would_do(tmp_path: Path) -> None:
 
 
 def test_commands_without_a_node_say_how_to_get_one(tmp_path: Path) -> None:
-    for command in (("key",), ("migrate",), ("serve",)):
+    for command in (("key",), ("keys",), ("migrate",), ("serve",)):
         ran = biaojie(*command, BIAOJIE_DATA_DIR=str(tmp_path), BIAOJIE_HTTP_PORT=str(free_port()))
         assert ran.returncode == 1
         english, _ = sentences(ran)

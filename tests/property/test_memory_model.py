@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from core.exchange import Answer
 from core.record import Record, Status
 from core.values import HandleValue, pack
 from resolver.memory import _FLOOR_SECONDS, Entry, Memory
@@ -75,9 +76,15 @@ class MemoryMachine(RuleBasedStateMachine):
     @rule(key=keys, size=st.integers(1, 500))
     def keep_an_answer(self, key: str, size: int) -> None:
         entry = self.memory.get(key)
-        if entry is not None and entry.body is None:
-            self.memory.keep_body(entry, b"x" * size)
-            assert entry.body == b"x" * size
+        if entry is not None and entry.answer is None:
+            entry.answer = Answer(200, b"x" * size, {})
+            self.memory.count_answer(entry, entry.answer)
+
+    @rule(key=keys, path=st.sampled_from(["", "?", "%2F"]))
+    def keep_a_path(self, key: str, path: str) -> None:
+        entry = self.memory.get(key)
+        if entry is not None and self.memory.at(key + path) is None:
+            self.memory.keep_path(entry, key + path)
 
     @rule(key=keys, size=st.integers(1, 500))
     def keep_an_answer_of_an_entry_that_is_gone(self, key: str, size: int) -> None:
@@ -86,7 +93,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.heard[key] = (1_000, self.now)
         self.missing.pop(key, None)
         if entry is not None:
-            self.memory.keep_body(entry, b"x" * size)
+            self.memory.count_answer(entry, Answer(200, b"x" * size, {}))
             assert self.memory.get(key) is None
 
     @invariant()
@@ -109,6 +116,13 @@ class MemoryMachine(RuleBasedStateMachine):
     def the_bytes_are_counted_and_bounded(self) -> None:
         assert self.memory.used_bytes == sum(entry.size for entry in self.memory._entries.values())
         assert self.memory.used_bytes <= self.limit
+
+    @invariant()
+    def a_path_leads_to_what_is_held(self) -> None:
+        for path, entry in self.memory._paths.items():
+            assert path in entry.paths and path.startswith(entry.record.key)
+            assert self.memory._entries[entry.record.key] is entry
+        assert sum(len(entry.paths) for entry in self.memory._entries.values()) == len(self.memory._paths)
 
     @invariant()
     def what_is_missing_is_so_for_its_moment_only(self) -> None:

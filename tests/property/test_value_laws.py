@@ -182,7 +182,9 @@ def test_a_record_survives_the_shared_cache(record: Record) -> None:
 @given(records)
 def test_columns_that_are_null_stand_for_the_usual(record: Record) -> None:
     row = {"key": record.key, "shown": None, "value": record.packed, "version": 1, "status": 1, "template_id": None}
-    read = record_from_row(row | {"withdrawal": None, "created_at": record.created_at, "changed_at": None, "owner_id": None})
+    read = record_from_row(
+        row | {"withdrawal": None, "created_at": record.created_at, "changed_at": None, "owner_id": None}
+    )
     assert (read.identifier, read.changed_at) == (record.key, record.created_at)
     assert (read.reason, read.successor, read.withdrawn, read.etag) == (None, None, False, '"1"')
 

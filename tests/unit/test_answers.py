@@ -82,7 +82,7 @@ def test_the_handle_form_says_so_when_nothing_is_left_to_show() -> None:
 def test_a_withdrawn_record_tells_reason_and_successor_and_no_values() -> None:
     gone = record(*VALUES, status=Status.WITHDRAWN, withdrawal='{"reason": "召回", "successor": "88.118.8/y"}')
     answer = withdrawn_answer(gone)
-    assert answer["withdrawn"] == {"at": "2026-01-31T10:00:00+00:00", "reason": "召回", "successor": "88.118.8/y"}
+    assert answer["withdrawn"] == {"at": "2026-01-31T10:00:00Z", "reason": "召回", "successor": "88.118.8/y"}
     assert answer["responseCode"] == 100 and "values" not in answer
 
 

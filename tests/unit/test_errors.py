@@ -12,7 +12,32 @@ from core.errors import BodyInvalid, FieldProblem, IdentifierMalformed, Problem,
 from core.problems import brief, document
 
 LEAVES = list(all_problems())
-HANDLE_CODES = {1, 2, 3, 4, 5, 7, 100, 101, 102, 200, 201, 202, 300, 301, 302, 303, 400, 401, 402, 403, 404}
+HANDLE_CODES = {
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    100,
+    101,
+    102,
+    200,
+    201,
+    202,
+    300,
+    301,
+    302,
+    303,
+    400,
+    401,
+    402,
+    403,
+    404,
+    603,
+    604,
+    605,
+}
 
 
 def drawn(kind: type[Problem] = Problem, before: str = "") -> Iterator[tuple[str, int, str]]:

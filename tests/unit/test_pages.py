@@ -22,8 +22,10 @@ from node.pages import prose
 from node.reference import line, reference
 from node.texts import TEXTS as NODE_TEXTS
 from resolver.pages import record_page, withdrawn_page
+from resolver.shown import name_value
 from resolver.texts import TEXTS as RESOLVER_TEXTS
 from tests.paper_node import (
+    BY_KEY,
     HOSTILE,
     NAME,
     RECORDS,
@@ -317,3 +319,27 @@ def luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_products_name_comes_first_and_values_are_told_in_words() -> None:
+    """Units, labels of choices and links to other identifiers are the template's."""
+    record = BY_KEY["88.118.8/SN.2026-000117"]
+    for language, words in (
+        ("zh", ("一等品", "是", "净重", "已核验")),
+        ("en", ("First grade", "Yes", "Net weight", "Verified")),
+    ):
+        page = record_page(PaperNames(), record, NAME, language, 0)
+        assert '<h1 class="product">车规级双串联开关二极管</h1>' in page
+        assert page.count("车规级双串联开关二极管") == 2, "the title and the headline, not a line below"
+        assert "0.0085 kg" in page and 'href="/88.118.8/BATCH%202026/03"' in page
+        assert all(word in page for word in words)
+
+
+def test_a_name_that_is_not_one_stays_a_value() -> None:
+    for value in (
+        HandleValue(1, "NAME", " "),
+        HandleValue(1, "NAME", "x" * 121),
+        HandleValue(1, "NAME", "QQ==", "base64"),
+    ):
+        assert name_value([value], None) is None
+    assert name_value([HandleValue(1, "A", "a"), HandleValue(2, "name", "b")], None) == HandleValue(2, "name", "b")

@@ -40,6 +40,14 @@ def test_environment_beats_file_beats_default_and_arguments_beat_all(
     assert load_settings(http_port=9003).http_port == 9003
 
 
+def test_proxies_are_networks() -> None:
+    assert load_settings().proxy_networks == ()
+    assert [str(one) for one in load_settings(trusted_proxies="10.0.0.0/8, ::1").proxy_networks] == [
+        "10.0.0.0/8",
+        "::1/128",
+    ]
+
+
 def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIAOJIE_HTTP_PORT", "")
     assert load_settings().http_port == 8080
@@ -48,7 +56,7 @@ def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_problem_is_said_a_line_each_with_the_name_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {
         "HTTP_PORT": "70000", "NODE_PREFIX": "88..118", "DATABASE_URL": "mysql://x:hunter2@y", "REDIS_URL": "localhost:hunter2",
-        "LOG_LEVEL": "loud", "BASE_URL": "example.org", "EMBEDDED": "docker", "DATABASE_TIMEOUT_SECONDS": "nan",
+        "TRUSTED_PROXIES": "10.0.0.1/8", "LOG_LEVEL": "loud", "BASE_URL": "example.org", "EMBEDDED": "docker", "DATABASE_TIMEOUT_SECONDS": "nan",
     }  # fmt: skip
     for name, text in wrong.items():
         monkeypatch.setenv(f"BIAOJIE_{name}", text)

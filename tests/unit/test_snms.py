@@ -17,6 +17,7 @@ from core.errors import (
     InternalError,
     LoginWrong,
     Problem,
+    QuotaExhausted,
     StoreUnavailable,
     all_problems,
 )
@@ -80,7 +81,7 @@ def test_every_problem_has_an_envelope(kind: type[Problem]) -> None:
     assert envelope["status"] in (-1, -2, -3, -4) and envelope["error"] == kind.slug
     assert envelope["data"] is None and envelope["message"]
     wanted = {401: -1, 403: -3, 500: -4, 503: -4, 507: -4}.get(kind.status, -2)
-    assert envelope["status"] == (-2 if kind is LoginWrong else wanted)
+    assert envelope["status"] == (-2 if kind in (LoginWrong, QuotaExhausted) else wanted)
 
 
 def test_failed_attempts_are_paid_off_with_time() -> None:

@@ -27,7 +27,7 @@ def test_every_statement_of_a_file_is_found_by_its_name(path: Path) -> None:
     found = statements(path)
     assert list(found) == names and len(set(names)) == len(names)
     for name, text in found.items():
-        assert re.search(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|TRUNCATE)\b", text), name
+        assert re.search(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|TRUNCATE|LOCK)\b", text), name
         assert "-- name:" not in text and ";" not in without_comments(text), name
 
 
@@ -41,8 +41,10 @@ def test_no_statement_counts_skips_deletes_or_scans_identifiers(path: Path) -> N
     for name, text in statements(path).items():
         code = without_comments(text)
         assert not re.search(r"\bOFFSET\b", code, re.IGNORECASE), name
-        # A bulk job clears away its own scaffolding; nothing that anybody registered is ever deleted.
-        assert not re.search(r"\b(DELETE FROM|TRUNCATE)\s+(?!bulk_)", code, re.IGNORECASE), name
+        # A bulk job clears away its own scaffolding, an owner a draft, time the minutes of usage; nothing that anybody registered is ever deleted.
+        assert not re.search(
+            r"\b(DELETE FROM|TRUNCATE)\s+(?!bulk_|template_draft|usage_minute|quota_lease)", code, re.IGNORECASE
+        ), name
         if re.search(r"\bFROM identifier\b|\bUPDATE identifier\b", code):
             assert not re.search(r"\bcount\s*\(", code, re.IGNORECASE), name
             assert re.search(r"WHERE (\w+\.)?key\b", code), f"{name} must name the key"

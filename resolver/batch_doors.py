@@ -1,0 +1,191 @@
+"""Batch resolution: `POST /api/v1/resolve`. A list in one body, or lines in and lines out without end (NDJSON)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from core.errors import (
+    AliasLoop,
+    BodyInvalid,
+    FieldProblem,
+    IdentifierMalformed,
+    IdentifierUnknown,
+    NotResponsible,
+    PrefixNotAnswering,
+    Problem,
+    StoreUnavailable,
+)
+from core.exchange import Ask, json_body
+from core.identifier import parse_identifier
+from core.problems import brief
+from core.visibility import Viewer
+from core.web import REQUEST_ID, ask_of, json_answer, whole_ask
+from resolver.answers import handle_answer, withdrawn_answer
+from resolver.doors import RESOLVER, openness, preflight, stale_header
+from resolver.memory import Entry
+from resolver.referral import Referred, referral_answer
+from resolver.referring import count_referral
+from resolver.room import Resolver
+from resolver.usage.tally import Door
+
+MAX_BATCH = 1_000
+LINES = "application/x-ndjson"
+_ONE_REFUSED = (
+    AliasLoop,
+    IdentifierMalformed,
+    IdentifierUnknown,
+    NotResponsible,
+    PrefixNotAnswering,
+    StoreUnavailable,
+)
+_PATH = "/api/v1/resolve"
+_AT_ONCE = 500  # lines
+_MAX_LINE = 2_048  # bytes: an identifier of 255, were each byte an escape, and its quotes
+
+
+def add_routes(app: web.Application) -> None:
+    app.router.add_post(_PATH, resolve_many)
+    app.router.add_route("OPTIONS", _PATH, preflight)
+
+
+async def resolve_many(request: web.Request) -> web.StreamResponse:
+    """`{"identifiers": […]}` or a bare list: one answer each, in order. With `application/x-ndjson`: see `_stream`."""
+    resolver = request.app[RESOLVER]
+    if request.content_type == LINES:
+        return await _stream(request, resolver)
+    ask = await whole_ask(request)
+    viewer = await resolver.viewer(ask)
+    answers = await _answers(resolver, ask, viewer, _asked(json_body(ask.body)))
+    return json_answer({"items": answers}, headers=stale_header(resolver) | openness(viewer))
+
+
+async def _answers(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str]) -> list[dict[str, Any]]:
+    answers: list[dict[str, Any]] = [{} for _ in asked]
+    keys: dict[int, str] = {}
+    for position, text in enumerate(asked):
+        try:
+            keys[position] = resolver.key(parse_identifier(text))
+        except _ONE_REFUSED as problem:
+            answers[position] = _refused(text, problem)
+        except Referred as referred:
+            count_referral(resolver, ask, Door.BATCH, referred)
+            answers[position] = _referred(text, referred)
+    entries = await resolver.lookup.find_many(list(keys.values()))
+    for (position, key), entry in zip(keys.items(), entries, strict=True):
+        if not isinstance(entry, StoreUnavailable):
+            resolver.count(ask, Door.BATCH, key, entry)
+        if isinstance(entry, Entry) and entry.aliased:
+            try:
+                entry, _ = await resolver.follow(entry)
+            except _ONE_REFUSED as problem:
+                answers[position] = _refused(asked[position], problem)
+                continue
+            except Referred as referred:
+                answers[position] = _referred(asked[position], referred)
+                continue
+        answers[position] = _batch_answer(resolver, viewer, asked[position], entry)
+    return answers
+
+
+async def _stream(request: web.Request, resolver: Resolver) -> web.StreamResponse:
+    """Lines, an identifier each, bare or as JSON text; a line of answer for each, in order.
+
+    Only the lines of one turn are held, so their number has no limit, and a reader that does not read slows the sender
+    down. A line that cannot be read is answered in its place. The last line is `{"summary": {"lines": n}}`: without it the
+    answer was broken off.
+    """
+    ask = ask_of(request)
+    viewer = await resolver.viewer(ask)
+    headers = {"Content-Type": LINES, "X-Request-Id": request[REQUEST_ID], **openness(viewer)}
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    count = 0
+    async for lines in _turns(request.content.iter_any()):
+        answers = await _answers(resolver, ask, viewer, [_identifier_of(line) for line in lines])
+        await response.write(b"".join(orjson.dumps(answer) + b"\n" for answer in answers))
+        count += len(lines)
+    await response.write(orjson.dumps({"summary": {"lines": count}}) + b"\n")
+    await response.write_eof()
+    return response
+
+
+async def _turns(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Lines in bounded lists; empty ones are passed over, and one that is too long ends where it is cut."""
+    waiting: list[bytes] = []
+    rest = b""
+    async for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        rest = rest[: _MAX_LINE + 1]
+        waiting += [line for line in (line.strip() for line in whole) if line]
+        while len(waiting) >= _AT_ONCE:
+            yield waiting[:_AT_ONCE]
+            del waiting[:_AT_ONCE]
+    if rest.strip():
+        waiting.append(rest.strip())
+    if waiting:
+        yield waiting
+
+
+def _identifier_of(line: bytes) -> str:
+    """The text of a line; what is neither JSON text nor UTF-8 comes out as something that no identifier is."""
+    if len(line) > _MAX_LINE:
+        return line[:80].decode(errors="replace") + "…"
+    if line.startswith(b'"'):
+        try:
+            return str(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            pass
+    return line.decode(errors="replace")
+
+
+def _batch_answer(
+    resolver: Resolver, viewer: Viewer, asked: str, entry: Entry | StoreUnavailable | None
+) -> dict[str, Any]:
+    if entry is None:
+        return _refused(asked, IdentifierUnknown())
+    if isinstance(entry, StoreUnavailable):
+        return _refused(asked, entry)
+    record = entry.record
+    if record.withdrawn:
+        return {"identifier": asked, "status": "withdrawn", **withdrawn_answer(record)}
+    return {"identifier": asked, "status": "found", **handle_answer(record, resolver.values(record, viewer))}
+
+
+def _referred(asked: str, referred: Referred) -> dict[str, Any]:
+    return {"identifier": asked, "status": "referred", **referral_answer(referred)}
+
+
+def _refused(asked: str, problem: Problem) -> dict[str, Any]:
+    words = {IdentifierUnknown: "unknown", IdentifierMalformed: "malformed", NotResponsible: "not-responsible"}
+    words |= {PrefixNotAnswering: "suspended", AliasLoop: "alias-loop"}
+    status = words.get(type(problem), "unavailable")
+    problem.extra.clear()
+    return {"identifier": asked, "status": status, "responseCode": problem.handle_code, "problem": brief(problem)}
+
+
+def _asked(body: Any) -> list[str]:
+    """The identifiers of a batch: a bare list, or the member `identifiers`. Raises `BodyInvalid`."""
+    asked = body.get("identifiers") if isinstance(body, dict) else body
+    if not isinstance(asked, list) or not asked or len(asked) > MAX_BATCH:
+        raise BodyInvalid(
+            errors=(
+                FieldProblem(
+                    "identifiers",
+                    "list-invalid",
+                    f"must be a list of 1 to {MAX_BATCH} identifiers",
+                    f"必须是 1 到 {MAX_BATCH} 个标识的数组",
+                ),
+            )
+        )
+    problems = tuple(
+        FieldProblem(f"identifiers[{position}]", "not-text", "must be text", "必须是文本")
+        for position, text in enumerate(asked)
+        if not isinstance(text, str)
+    )
+    if problems:
+        raise BodyInvalid(errors=problems)
+    return asked

@@ -1,0 +1,120 @@
+"""What the doors say about an identifier that another node answers: the site, or a redirect to it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from core.errors import NotResponsible
+from core.exchange import Answer, Ask, json_bytes_of, json_of
+from core.negotiation import wants
+from core.page import Reader, render_page
+from resolver.pages import PAGES
+from resolver.recursion import Recursion, filtered
+from resolver.referral import Referred, endpoints, referral_answer, web_address
+from resolver.room import Resolver
+from resolver.texts import TEXTS
+from resolver.usage.tally import Door, Outcome
+from resolver.wishes import wishes_of
+
+MULTIPLE_CHOICES = 300
+OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
+_Door = Callable[[Resolver, Ask], Awaitable[Answer]]
+
+
+def referring(door: Door) -> Callable[[_Door], _Door]:
+    """A door that names the other node where this one does not answer."""
+
+    def around(tell: _Door) -> _Door:
+        @functools.wraps(tell)
+        async def told(resolver: Resolver, ask: Ask) -> Answer:
+            try:
+                return await tell(resolver, ask)
+            except Referred as referred:
+                return referral(resolver, ask, door, referred)
+            except NotResponsible:
+                if resolver.recursion is None:
+                    raise
+                return await onwards(resolver.recursion, ask, "/api/handles/" if door is Door.HANDLE_JSON else "/")
+
+        return told
+
+    return around
+
+
+def referral(resolver: Resolver, ask: Ask, door: Door, referred: Referred) -> Answer:
+    """Handle JSON with HTTP 300; at the negotiated door a redirect to an HTTP interface, unless JSON is asked for.
+
+    Counted apart: a referral is no answered look-up. Raises `NotResponsible` for who asked not to be referred.
+    """
+    wishes = wishes_of(ask)
+    if ask.raw_query and "doNotRefer" in ask.query:
+        raise NotResponsible(
+            f"{referred.identifier} is answered by the own node of its enterprise",
+            f"{referred.identifier} 由企业自有节点解析",
+            handle=str(referred.identifier),
+            responseCode=NotResponsible.handle_code,
+        )
+    if wishes.explain or wishes.info:
+        return json_of(
+            _told(referred, resolver.worker, explain=wishes.explain), headers=OPEN | {"Cache-Control": "no-store"}
+        )
+    count_referral(resolver, ask, door, referred)
+    there = (
+        web_address(referred) if door is Door.NEGOTIATED and wants(ask.headers.get("accept", "")) != "json" else None
+    )
+    if there is not None and not (ask.raw_query and "noredirect" in ask.query):
+        return Answer(302, b"", {"Location": there, **OPEN})
+    body = orjson.dumps(referral_answer(referred), option=orjson.OPT_INDENT_2 if wishes.pretty else 0)
+    return json_bytes_of(body, MULTIPLE_CHOICES, OPEN)
+
+
+async def onwards(recursion: Recursion, ask: Ask, before: str) -> Answer:
+    """What another node says of a foreign identifier; no resolution of this one. Raises as `Recursion.resolve`."""
+    wishes = wishes_of(ask)
+    found = await recursion.resolve(ask.identifier(before))
+    assert found.body is not None  # else it was unknown
+    if wishes.explain:
+        steps = [{"prefix": None, "site": address} for address in found.way]
+        told = {"identifier": found.body.get("handle"), "answered_by": "recursion", "referral": steps}
+        return json_of(told, headers=OPEN | {"Cache-Control": "no-store"})
+    return json_of(filtered(found.body, wishes.types, wishes.indexes), headers=OPEN)
+
+
+def count_referral(resolver: Resolver, ask: Ask, door: Door, referred: Referred) -> None:
+    probe = resolver.probes.mark(ask.source, ask.headers)
+    resolver.tally.add(referred.prefix.key, door, Outcome.REFERRED, probe)
+
+
+def referral_page(referred: Referred, node_name: str, language: str, query: str = "") -> str:
+    """For people, where there is no HTTP interface to send them to."""
+    return render_page(
+        PAGES,
+        "referred.html",
+        TEXTS,
+        Reader(node_name, language, query),
+        identifier=str(referred.identifier),
+        prefix=referred.prefix,
+        endpoints=endpoints(referred.site),
+        there=web_address(referred),
+    )
+
+
+def _told(referred: Referred, worker: int, *, explain: bool) -> dict[str, Any]:
+    prefix, step = referred.prefix, {"prefix": referred.prefix.shown, "site": referred.site}
+    told: dict[str, Any] = {"identifier": str(referred.identifier), "status": "referred"}
+    if explain:
+        rule = {
+            "rule": "own-node",
+            "en": "The prefix is hosted at its enterprise's own node",
+            "zh": "该前缀由企业自有节点提供解析",
+        }
+        return told | {"answered_by": "directory", "worker": worker, "representation": rule, "referral": [step]}
+    return told | {
+        "prefix": {"prefix": prefix.shown, "suspended": prefix.suspended},
+        "registered_by": {"name": prefix.enterprise_name},
+        "site": referred.site,
+    }

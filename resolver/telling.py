@@ -1,0 +1,56 @@
+"""What is told about a record beside its values: `?info`, `?explain`. Pure; private values are no part of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.access import Prefix
+from core.record import Record
+from core.template import Template
+from core.timestamps import rfc3339
+from resolver.memory import Entry
+
+# Rules by which a representation is chosen, as they are told: slug -> (English, Chinese).
+RULES = {
+    "handle-json": ("This door gives Handle JSON", "该接口返回 Handle JSON"),
+    "accept-json": ("Accept likes JSON best", "Accept 优先 JSON"),
+    "accept-html": ("Accept likes HTML best", "Accept 优先 HTML"),
+    "url-value": ("There is a URL value, and JSON was not asked for", "存在 URL 值，且未要求 JSON"),
+    "no-url-value": ("There is no URL value to go to", "没有可跳转的 URL 值"),
+}
+
+
+def info_of(record: Record, prefix: Prefix | None, template: Template | None) -> dict[str, Any]:
+    """Who registered it, under which template and prefix, what its status is; of the values only their number."""
+    told: dict[str, Any] = {
+        "identifier": record.identifier,
+        "status": "withdrawn" if record.withdrawn else "active",
+        "version": record.version,
+        "registered_at": rfc3339(record.created_at),
+        "changed_at": rfc3339(record.changed_at),
+        "prefix": None if prefix is None else {"prefix": prefix.shown, "suspended": prefix.suspended},
+        "registered_by": None if prefix is None else {"name": prefix.enterprise_name},
+        "template": None if template is None else template.identifier,
+    }
+    if record.withdrawn:
+        told["withdrawn"] = {"at": told["changed_at"], "reason": record.reason, "successor": record.successor}
+    return told
+
+
+def explanation_of(
+    entry: Entry, tier: str, now: float, worker: int, rule: str, stale_seconds: float, aliases: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Which tier answered, how old that is, why it has this form. `now` is monotonic seconds, as `Entry.stored_at`."""
+    en, zh = RULES[rule]
+    return {
+        "identifier": entry.record.identifier,
+        "answered_by": tier,
+        "read_from": entry.origin,
+        "age_seconds": round(max(now - entry.stored_at, 0.0), 3) if tier == "memory" else 0.0,
+        "stale_seconds": round(stale_seconds, 1),
+        "version": entry.record.version,
+        "worker": worker,
+        "representation": {"rule": rule, "en": en, "zh": zh},
+        "aliases": list(aliases),
+        "referral": [],
+    }

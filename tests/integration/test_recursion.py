@@ -1,0 +1,195 @@
+"""Foreign identifiers resolved onwards, against small servers that speak the protocol; none of them can hurt the node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from core.errors import IdentifierUnknown, RecursionFailed
+from core.identifier import parse_identifier
+from resolver.recursion import MAX_BYTES, MAX_HOPS, Recursion
+from tests.conftest import Servers
+from tests.harness import Api, settings_for, worker_here
+
+NAME = parse_identifier("20.500.1/x y")
+FOUND = {
+    "responseCode": 1, "handle": str(NAME),
+    "values": [
+        {"index": 1, "type": "URL", "data": {"format": "string", "value": "https://example.com/"}, "ttl": 60},
+        {"index": 2, "type": "DESC", "data": {"format": "string", "value": "there"}, "ttl": 60},
+    ],
+}  # fmt: skip
+Say = Callable[[web.Request], Any]
+
+
+class Peers:
+    """Servers of the test; each counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.stack = AsyncExitStack()
+        self.asked: list[str] = []
+
+    async def start(self, say: Say) -> str:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            self.asked.append(request.path)
+            said = say(request)
+            if asyncio.iscoroutine(said):
+                said = await said
+            if isinstance(said, web.StreamResponse):
+                return said
+            return web.json_response(said, status=300 if said.get("responseCode") == 303 else 200)
+
+        app = web.Application()
+        app.router.add_get("/api/handles/{name:.+}", answer)
+        server = await self.stack.enter_async_context(TestServer(app))
+        return f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+async def peers() -> AsyncIterator[Peers]:
+    made = Peers()
+    async with made.stack:
+        yield made
+
+
+def referral(url: str) -> dict[str, Any]:
+    interface = {"query": True, "protocol": "HTTP", "port": int(url.rpartition(":")[2])}
+    site = {"servers": [{"address": "127.0.0.1", "interfaces": [interface]}]}
+    return {"responseCode": 303, "values": [{"type": "HS_SITE", "data": {"format": "site", "value": site}}]}
+
+
+def recursion(top: str, **more: Any) -> Recursion:
+    return Recursion(top, **({"cache_bytes": 100_000, "private_addresses": True} | more))
+
+
+async def test_the_node_follows_the_referral_and_says_which_way(
+    peers: Peers, database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path
+) -> None:
+    there = await peers.start(lambda request: FOUND)
+    top = await peers.start(lambda request: referral(there))
+    settings = settings_for(
+        database,
+        servers.redis_url,
+        data_dir=scratch,
+        recursion=True,
+        top_level_url=top,
+        recursion_private_addresses=True,
+    )
+    async with worker_here(settings) as base_url:
+        anybody = Api(base_url, session)
+        for lane in ({}, {"TE": "trailers"}):
+            found = await anybody.get("/api/handles/20.500.1/x%20y", headers=lane)
+            assert (found.status, found.json) == (200, FOUND)
+        assert peers.asked == ["/api/handles/20.500.1/x y"] * 2, "one question each, then from the cache"
+        assert (await anybody.get("/20.500.1/x%20y")).json == FOUND
+        some = await anybody.get("/api/handles/20.500.1/x%20y?index=2")
+        assert [value["type"] for value in some.json["values"]] == ["DESC"]
+        told = await anybody.get("/api/handles/20.500.1/x%20y?explain")
+        assert [step["site"] for step in told.json["referral"]] == [top, there]
+        assert (await anybody.get("/api/handles/88.118.77/x")).status == 404, "ours to know: nobody is asked"
+
+
+async def test_without_the_setting_a_foreign_prefix_is_refused(
+    peers: Peers, database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path
+) -> None:
+    top = await peers.start(lambda request: FOUND)
+    settings = settings_for(database, servers.redis_url, data_dir=scratch, top_level_url=top)
+    async with worker_here(settings) as base_url:
+        refused = await Api(base_url, session).get("/api/handles/20.500.1/x")
+        assert (refused.status, refused.json["responseCode"], peers.asked) == (400, 301, [])
+
+
+async def test_what_is_not_there_is_remembered_for_a_moment(peers: Peers) -> None:
+    onward = recursion(await peers.start(lambda request: {"responseCode": 100}))
+    for _ in range(3):
+        with pytest.raises(IdentifierUnknown):
+            await onward.resolve(NAME)
+    assert len(peers.asked) == 1
+
+
+async def test_many_at_once_ask_once(peers: Peers) -> None:
+    async def slowly(_: web.Request) -> Any:
+        await asyncio.sleep(0.05)
+        return FOUND
+
+    onward = recursion(await peers.start(slowly))
+    found = await asyncio.gather(*(onward.resolve(NAME) for _ in range(50)))
+    assert len(peers.asked) == 1 and all(one.body == FOUND for one in found)
+
+
+async def test_referrals_end(peers: Peers) -> None:
+    urls: list[str] = []
+
+    def next_of(number: int) -> Say:
+        return lambda request: referral(urls[number + 1])
+
+    for number in range(MAX_HOPS + 2):
+        urls.append(await peers.start(next_of(number)))
+    with pytest.raises(RecursionFailed):
+        await recursion(urls[0]).resolve(NAME)
+    assert len(peers.asked) == MAX_HOPS
+    peers.asked.clear()
+    itself: list[str] = []
+    itself.append(await peers.start(lambda request: referral(itself[0])))
+    with pytest.raises(RecursionFailed):
+        await recursion(itself[0]).resolve(NAME)
+    assert len(peers.asked) == 1
+
+
+async def test_private_addresses_are_not_connected_to(peers: Peers) -> None:
+    there = await peers.start(lambda request: FOUND)
+    onward = recursion(await peers.start(lambda request: referral(there)), private_addresses=False)
+    with pytest.raises(RecursionFailed):
+        await onward.resolve(NAME)
+    assert len(peers.asked) == 1, "the top level only, which the operator named"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda request: web.Response(body=b" " * (MAX_BYTES + 1)),
+        lambda request: web.Response(body=b"not json"),
+        lambda request: web.Response(body=b"[]"),
+        lambda request: {"responseCode": 1, "values": {}},
+        lambda request: {"responseCode": 303, "values": [{"type": "HS_SITE", "data": {"value": {"servers": [7]}}}, 8]},
+        lambda request: {"responseCode": 303, "values": []},
+        lambda request: {"responseCode": 2},
+        lambda request: web.Response(status=302, headers={"Location": "http://127.0.0.1/"}),
+    ],
+)
+async def test_a_peer_that_talks_nonsense_costs_an_error_and_no_more(peers: Peers, said: Say) -> None:
+    onward = recursion(await peers.start(said))
+    with pytest.raises(RecursionFailed):
+        await onward.resolve(NAME)
+    assert onward._used == 0 and not onward._flights
+
+
+async def test_a_peer_that_hangs_is_given_up_and_then_left_alone(peers: Peers) -> None:
+    async def never(_: web.Request) -> Any:
+        await asyncio.sleep(60)
+
+    onward = recursion(await peers.start(never))
+    names = [parse_identifier(f"20.500.1/{number}") for number in range(3)]
+    async with asyncio.timeout(4):
+        ends = await asyncio.gather(*map(onward.resolve, names), return_exceptions=True)
+        assert all(isinstance(end, RecursionFailed) for end in ends)
+    before = len(peers.asked)
+    with pytest.raises(RecursionFailed, match="lately"):
+        await onward.resolve(NAME)
+    assert len(peers.asked) == before
+
+
+async def test_what_is_kept_is_bounded_in_bytes(peers: Peers) -> None:
+    onward = recursion(await peers.start(lambda request: FOUND), cache_bytes=5_000)
+    for number in range(40):
+        await onward.resolve(parse_identifier(f"20.500.1/{number}"))
+    assert 0 < onward._used <= 5_000 and 0 < len(onward._kept) < 10
+    assert onward._used == sum(size for _, size, _ in onward._kept.values())
