@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +56,9 @@ class Directory:
         self, pool: asyncpg.Pool[Any], limiter: RateLimiter | None = None, defaults: Defaults | None = None
     ) -> None:
         self._pool = pool
+        self.tell_others: Callable[[], None] = lambda: (
+            None
+        )  # set by the composition; what is not heard, the feed brings
         self._limiter = limiter
         self.quotas = QuotaBook(defaults or Defaults())
         self._prefixes: dict[str, Prefix] = {}
@@ -115,6 +118,11 @@ class Directory:
             self._note_unknown(identifier.prefix_key)
             found = self.owner(identifier)
         return found
+
+    async def prefixes_changed(self, keys: Iterable[str]) -> None:
+        """These were just changed here: known to this worker now, and to the others as soon as they hear of it."""
+        await self.refresh_prefixes(keys)
+        self.tell_others()
 
     async def refresh_prefixes(self, keys: Iterable[str]) -> None:
         """Read again what was just changed, without waiting for the feed. Raises `StoreUnavailable`."""

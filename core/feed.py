@@ -52,6 +52,7 @@ class ChangeFeed:
         self._cache_position: str | None = None  # what Redis has been told by this worker
         self._last_read = time.monotonic()
         self._failing = False
+        self._pausing: asyncio.Future[None] | None = None
 
     @property
     def lost(self) -> bool:
@@ -79,13 +80,28 @@ class ChangeFeed:
     async def follow(self) -> None:
         """Read for ever, once an interval."""
         while True:
-            await asyncio.sleep(self._interval_seconds)
+            await self._pause()
             try:
                 await self.read()
             except STORE_FAILURES as lost:
                 self._failed(lost)
             except asyncpg.PostgresError as wrong:
                 self._failed(wrong)
+
+    def wake(self) -> None:
+        """Read at once: another worker says that it changed who owns what."""
+        if self._pausing is not None and not self._pausing.done():
+            self._pausing.set_result(None)
+
+    async def _pause(self) -> None:
+        """Until the next reading is due, or somebody wakes it."""
+        loop = asyncio.get_running_loop()
+        self._pausing = loop.create_future()
+        due = loop.call_later(self._interval_seconds, self.wake)
+        try:
+            await self._pausing
+        finally:
+            due.cancel()
 
     async def read(self) -> None:
         """Apply everything committed since the last reading."""

@@ -85,6 +85,7 @@ from resolver.usage.probes import Probes
 from resolver.usage.tally import Tally
 
 _MEASURE_SECONDS = 1.0
+_LOOK = {"look": "directory"}  # said to all workers by one that changed who owns what
 _LAST_WRITE_SECONDS = 1.0
 FAST_DOORS: web.AppKey[Doors] = web.AppKey("fast_doors", Doors)
 
@@ -219,6 +220,14 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
     app[resolver.usage_doors.POOL] = pool
     app[IIIDAP] = _iiidap(settings, pool)
     propagation = Propagation(pool, cache, memory, lambda: feed.age_seconds, worker)
+    directory.tell_others = lambda: cache.say_later(_LOOK)
+
+    def hear(message: dict[str, Any]) -> None:
+        if message == _LOOK:
+            feed.wake()
+        else:
+            propagation.hear(message)
+
     app[resolver.propagation_doors.PROPAGATION] = propagation
     registry.doors.add_fast_doors(app[FAST_DOORS], app[registry.doors.REGISTRY])
     resolver.doors.add_fast_doors(app[FAST_DOORS], app[resolver.doors.RESOLVER])
@@ -226,7 +235,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
     tasks = [
         feed.follow(),
         announcer.run(),
-        cache.listen(apply, memory.forget_missing, propagation.hear),
+        cache.listen(apply, memory.forget_missing, hear),
         _measure(vitals),
     ]
     courier = Courier(pool, directory, vault, SelfApproval())  # until there is peering

@@ -131,7 +131,7 @@ class Courier:
             await lock_lives(connection)
             task = await connection.fetchrow(TASKS["lock_task"], number)
             changed = await self._submitted(connection, task)
-        await self._directory.refresh_prefixes(changed)
+        await self._directory.prefixes_changed(changed)
 
     async def _submitted(self, connection: Any, task: Any) -> list[str]:
         """What being handed over means for the application and its prefix; the prefixes that it changed."""
@@ -160,7 +160,7 @@ class Courier:
                 await connection.execute(TASKS["keep_reference"], task["enterprise_id"], verdict.reference)
             if task["kind"] != "route":
                 changed += await self._decide(connection, task, verdict)
-        await self._directory.refresh_prefixes(changed)
+        await self._directory.prefixes_changed(changed)
 
     async def _decide(self, connection: Any, task: Any, verdict: Verdict) -> list[str]:
         """The application and its prefix, accepted with the prefix, refused with the first refusal."""

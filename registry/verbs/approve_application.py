@@ -58,7 +58,7 @@ async def approve_application(
             await connection.execute(TASKS["ask_top_level"], "prefix", number, enterprise.id, fold_case(shown))
             await write_audit(connection, [AuditLine(origin, "approve-application", f"application {number}", 0)])
             view = await application_view(connection, caller, await lock(connection, number))
-    await registry.directory.refresh_prefixes([fold_case(shown)])
+    await registry.directory.prefixes_changed([fold_case(shown)])
     return view
 
 

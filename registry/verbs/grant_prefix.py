@@ -48,7 +48,7 @@ async def grant_prefix(
     parent = await _parent(registry, principal, wish)
     with store_errors():
         shown, made = await _grant(registry, origin, wish, parent)
-    await registry.directory.refresh_prefixes([fold_case(shown)])
+    await registry.directory.prefixes_changed([fold_case(shown)])
     held = registry.directory.prefix(fold_case(shown))
     if held is None or (not made and not wish.shown):
         raise PrefixTaken("Too many prefixes are being granted at once", "同时分配前缀的请求过多")

@@ -41,7 +41,7 @@ async def host_prefix(
             if whose is not None:
                 await connection.execute(SQL["ask_for_route"], prefix.key, whose)
                 await write_audit(connection, [AuditLine(origin, "host-prefix", prefix.shown, 0)])
-    await registry.directory.refresh_prefixes([prefix.key])
+    await registry.directory.prefixes_changed([prefix.key])
     found = registry.directory.prefix(prefix.key)
     assert found is not None
     return prefix_view(found, registry.node_prefix)

@@ -52,7 +52,7 @@ async def _tell(registry: Registry, held: Transfer, given: Given, state: State) 
     registry.directory.forget_grants()
     registry.directory.forget_keys(given.ended_keys)
     if held.kind == "prefix":
-        await registry.directory.refresh_prefixes([held.prefix])
+        await registry.directory.prefixes_changed([held.prefix])
     if given.record is not None:
         CHANGED.labels("transfer").inc()
         registry.on_committed([given.record])

@@ -64,7 +64,7 @@ async def open_lease(
         if await registry.pool.fetchval(SQL["open_lease"], lease_id, flat(kept)) is None:
             raise not_yours(prefix.shown)  # it was given away meanwhile, and its leases ended
         found = await read_lease(registry.pool, lease_id)
-    await registry.directory.refresh_prefixes([prefix.key])
+    await registry.directory.prefixes_changed([prefix.key])
     assert found is not None
     return found
 

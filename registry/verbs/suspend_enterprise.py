@@ -65,7 +65,7 @@ async def _move(
             touched = await settle(connection, prefixes)
             await move_applications_of(connection, enterprise, move, Actor.OPERATOR, origin.actor, reason)
             await write_audit(connection, [AuditLine(origin, f"{move}-enterprise", f"{enterprise} {row['name']}", 0)])
-    await registry.directory.refresh_prefixes(touched)
+    await registry.directory.prefixes_changed(touched)
     return {
         "id": enterprise,
         "name": row["name"],

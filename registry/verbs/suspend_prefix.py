@@ -64,7 +64,7 @@ async def _hold(
                 raise PrefixUnknown(f"There is no prefix {named}", f"不存在前缀 {named}")
             touched = await settle(connection, [key])
             await write_audit(connection, [AuditLine(origin, action, key, 0)])
-    await registry.directory.refresh_prefixes(touched)
+    await registry.directory.prefixes_changed(touched)
     found = registry.directory.prefix(key)
     assert found is not None
     return prefix_view(found, registry.node_prefix)

@@ -311,3 +311,17 @@ async def test_older_record_that_was_on_its_way_to_redis_is_refused_once_the_cha
         assert await cache.drop_older([(old.key, 2)])
         assert await cache.get_many([old.key]) == [encode_record(new)]
         await cache.close()
+
+
+async def test_a_prefix_that_is_given_is_known_to_the_other_worker_before_its_feed_tells(
+    database: str, tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    async with a_pair(database, tmp_path, session, feed_interval_milliseconds=5_000) as pair:
+        foreign = "/api/handles/20.500.12345/nobody"
+        assert (await pair.b.with_key(None).get(foreign)).json["slug"] == "not-responsible"
+        wish = {"enterprise_id": 1, "prefix": "20.500.12345"}
+        assert (await pair.node.operator.post("/api/v1/prefixes", wish)).status == 201
+        since = time.monotonic()
+        while (await pair.b.with_key(None).get(foreign)).status != 404:
+            assert time.monotonic() - since < PROMISE_SECONDS, "nobody told the other worker"
+            await asyncio.sleep(0.002)
