@@ -31,6 +31,7 @@ FIRST_START_ATTEMPTS = 3
 SHORTEST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 5.0
 HEALTHY_AFTER_SECONDS = 30.0
+_SAME_SIGNAL_SECONDS = 0.5
 LAST_GRACE_SECONDS = 6.0  # between the kill signal and SIGKILL; PostgreSQL's immediate shutdown takes 5 s at most
 LARGEST_LOG_BYTES = 10 * 2**20
 TAIL_LINES = 12
@@ -97,6 +98,7 @@ class Supervisor:
         self._pids_path = data_dir / "pids.json"
         self._children: dict[str, _Child] = {}
         self._stop_requested = asyncio.Event()
+        self._stop_requested_at = 0.0
         self._hurry = asyncio.Event()
         self._stopping = False
         self._listening = False
@@ -143,8 +145,16 @@ class Supervisor:
         await self.stop()
 
     def request_stop(self) -> None:
-        """What the first signal does; a second call is the second signal."""
-        (self._hurry if self._stop_requested.is_set() else self._stop_requested).set()
+        """What the first signal does; a second call is the second signal.
+
+        One that follows at once is still the first: `make` passes on what the whole group was sent.
+        """
+        now = asyncio.get_running_loop().time()
+        if not self._stop_requested.is_set():
+            self._stop_requested_at = now
+            self._stop_requested.set()
+        elif now - self._stop_requested_at > _SAME_SIGNAL_SECONDS:
+            self._hurry.set()
 
     async def stop(self) -> None:
         """Stop the children in reverse order of their start and forget them; does nothing the second time."""

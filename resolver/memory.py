@@ -73,7 +73,7 @@ class Memory:
         return entry
 
     def keep_path(self, entry: Entry, path: str) -> None:
-        if self._entries.get(entry.record.key) is entry and len(entry.paths) < _PATHS_HELD:
+        if path not in self._paths and self._entries.get(entry.record.key) is entry and len(entry.paths) < _PATHS_HELD:
             entry.paths += (path,)
             self._paths[path] = entry
             self._grow(entry, _PATH_BYTES + len(path))

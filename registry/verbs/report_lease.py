@@ -101,7 +101,7 @@ async def _report(
         _read_item(registry, principal, prefix, lease, item, by_item.pop(item.path, []), report, rows, now)
     for path, some in by_item.items():
         report.refuse({"item": path}, BodyInvalid(errors=tuple(some)))
-    first = _claim(lease, rows.used, origin, final=final)
+    first = _claim(lease, rows.used, origin, final=final, registers=bool(rows.new))
     results = await commit_batch(registry, principal, list(rows.new.values()), origin, first)
     for (number, new), result in zip(rows.new.items(), results, strict=True):
         try:
@@ -167,8 +167,11 @@ def _not_leased(path: str) -> BodyInvalid:
     return BodyInvalid(errors=(FieldProblem(path, "not-in-lease", en, zh),))
 
 
-def _claim(lease: Lease, used: set[int], origin: Origin, *, final: bool) -> Callable[[Any], Awaitable[None]]:
-    """Begins the transaction of a report: what is used is remembered, and with `final` the rest goes back."""
+def _claim(
+    lease: Lease, used: set[int], origin: Origin, *, final: bool, registers: bool
+) -> Callable[[Any], Awaitable[None]]:
+    """Begins the transaction of a report: what is used is remembered, and with `final` the rest goes back. Registering
+    leaves an audit entry of its own (`registers`)."""
 
     async def claim(connection: Any) -> None:
         held = await lock_lease(connection, lease.id)
@@ -179,6 +182,10 @@ def _claim(lease: Lease, used: set[int], origin: Origin, *, final: bool) -> Call
         if final and not held.ended:
             await end_lease(connection, held, all_used)
             await _note_end(connection, origin, lease)
+        elif not registers and all_used != held.used:
+            await write_audit(
+                connection, [AuditLine(origin, "report-lease", f"{lease.prefix_shown} lease {lease.id}", 0)]
+            )
 
     return claim
 

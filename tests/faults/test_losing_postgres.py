@@ -217,6 +217,7 @@ async def all_well(stage: Stage, load: Load, since: float) -> None:
         assert "Warning" not in answer.headers
     assert (await resolve(reader, stage.known_missing)).status == 404
     revised = await owner.put(f"/api/v1/identifiers/{at(stage.cached)}", {"values": [text_value(1, "DESC", "after")]})
+    assert revised.status == 200, revised.body
     assert revised.json["version"] == 2
     assert (await resolve(reader, stage.cached)).json["values"][0]["data"]["value"] == "after"
 

@@ -83,7 +83,7 @@ class MemoryMachine(RuleBasedStateMachine):
     @rule(key=keys, path=st.sampled_from(["", "?", "%2F"]))
     def keep_a_path(self, key: str, path: str) -> None:
         entry = self.memory.get(key)
-        if entry is not None and self.memory.at(key + path) is None:
+        if entry is not None:
             self.memory.keep_path(entry, key + path)
 
     @rule(key=keys, size=st.integers(1, 500))
