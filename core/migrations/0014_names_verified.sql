@@ -13,7 +13,6 @@ END $$;
 CREATE INDEX enterprise_folded_name ON enterprise (folded_name(name) COLLATE "C", id);
 
 -- A verified enterprise is one whose application was approved and is active.
-CREATE INDEX application_active ON application (enterprise_id) WHERE state = 'active';
 CREATE OR REPLACE VIEW held_prefix AS
 SELECT p.prefix, p.shown, p.enterprise_id, e.name AS enterprise_name, p.suffix_case_sensitive, p.suspended, p.state,
        p.suspended_reason, p.answering, p.parent, p.hosting, p.site::text AS site, p.created_at, p.changed_xid, p.leases,

@@ -35,6 +35,8 @@ async def loaded(database: str) -> AsyncIterator[Any]:
             SELECT '88.118.' || n, '88.118.' || n, n, n::text::xid8 FROM generate_series(1, 2000) n;
         INSERT INTO api_key (key_id, secret_digest, role, changed_xid)
             SELECT to_hex(n), '\\x00', 'partner', n::text::xid8 FROM generate_series(1, 2000) n;
+        INSERT INTO application (token_digest, state, credit_code, form, enterprise_id)
+            SELECT '\\x00', 'active', n, '{{}}', n FROM generate_series(1, 2000) n;
         INSERT INTO identifier (key, value)
             SELECT '88.118.' || (n % 2000 + 1) || '/S' || n, '[[2001,"MODEL","BAV99"]]' FROM generate_series(1, {ROWS}) n;
         INSERT INTO identifier_change (xid, version, actor, kind, key, old_status, old_value, at)
