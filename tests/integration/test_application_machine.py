@@ -114,5 +114,5 @@ async def test_any_sequence_of_moves_does_what_the_table_says(node: Node, databa
 
 
 class _NoDirectory:
-    async def refresh_prefixes(self, _: Any) -> None:
+    async def prefixes_changed(self, _: Any) -> None:
         return None
