@@ -320,7 +320,7 @@ class _Connection(asyncio.Protocol):
             answer = await promise
         except Problem as problem:
             answer = problem_of(ask, problem)
-        except Exception:
+        except Exception:  # the edge, as in `_said`
             answer = _failed(ask)
         self.working = None
         if self._transport is not None and not self._transport.is_closing():
@@ -369,7 +369,7 @@ def _said(door: Door, ask: Ask) -> Answer | Awaitable[Answer] | None:
         return door(ask)
     except Problem as problem:
         return problem_of(ask, problem)
-    except Exception:
+    except Exception:  # the edge: the caller gets a document, the log the trace, and the connection goes on
         return _failed(ask)
 
 

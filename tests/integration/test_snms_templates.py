@@ -204,8 +204,10 @@ async def test_nobody_touches_the_templates_of_another(caller: Mes) -> None:
 async def test_prefixes_of_ones_own(caller: Mes) -> None:
     node = caller.node
     name = "Owner 甲企业"
-    one = (await caller.call("GET", f"/snms/api/prefix/query?prefix={node.prefix}"))["data"]
-    assert one.items() >= {"prefix": node.prefix, "entName": name, "state": 1, "hosting": 4}.items()
+    ours = {"prefix": node.prefix, "entName": name, "state": 1, "hosting": 4}
+    guide = {"entPrefix": node.prefix, "entNameCn": name, "entId": 1, "status": 1, "proxyState": 4}
+    one = ours | guide
+    assert (await caller.call("GET", f"/snms/api/prefix/query?prefix={node.prefix}"))["data"] == one
     for number in (20, 21):
         await node.operator.post("/api/v1/prefixes", {"enterprise_id": 1, "prefix": f"88.118.{number}"})
     page = (await caller.call("GET", "/snms/api/prefix/page?pageNum=1&pageSize=2"))["data"]
