@@ -49,29 +49,22 @@ def cell_name(position: int) -> str:
     return f"c{position}"
 
 
-def admit(frame: pl.DataFrame, columns: list[tuple[int, Column]], target: Target) -> Sorted:
-    """`frame` has `row`, `identifier` and for each (position, column) a text column; null and empty are the same."""
+def admit(frame: pl.DataFrame, columns: list[tuple[int, Column]], target: Target, *, clean: bool = False) -> Sorted:
+    """`frame` has `row`, `identifier` and for each (position, column) a text column; null and empty are the same. `clean`: it
+    is known that no text has a character that JSON escapes."""
     whole = any(column.index < 0 for _, column in columns)  # columns that are no values: registry.bulk.whole_rows
     if whole or not _plain_types(columns) or scheme_of_prefix(target.prefix.key) is not None:
         return Sorted(pl.DataFrame(schema=PREPARED), frame)
     ordered = sorted(columns, key=lambda placed: placed[1].index)
-    hostile = _hostile_columns(frame, ordered)
-    permissions = _permissions(target)
-    value = pl.concat_str(
-        [
-            _packed(cell_name(at), column, permissions.get(column.index, DEFAULT_PERMISSIONS), at in hostile)
-            for at, column in ordered
-        ],
-        separator=",",
-        ignore_nulls=True,
-    )
+    hostile = set() if clean else _hostile_columns(frame, ordered)
+    value = _packed(ordered, _permissions(target), hostile, _full_columns(frame, ordered))
     key, shown, named_well = _identifier(target)
     template = target.template.id if target.template else None
     made = frame.with_columns(
         key.alias("key"),
         shown.alias("shown"),
         pl.lit(template, pl.Int32).alias("template_id"),
-        (pl.lit("[") + value + pl.lit("]")).alias("value"),
+        value.alias("value"),
         (named_well & _values_good(ordered, target)).fill_null(value=False).alias("good"),
     )
     good = pl.col("good") & (pl.col("value").str.len_bytes() <= MAX_PACKED_BYTES)
@@ -132,13 +125,43 @@ def _hostile_columns(frame: pl.DataFrame, columns: list[tuple[int, Column]]) -> 
     return {at for (at, _), hostile in zip(columns, found, strict=True) if hostile}
 
 
-def _packed(name: str, column: Column, permissions: int, hostile: bool) -> pl.Expr:
-    """As `core.values.pack`, one value; null where the cell is empty."""
+def _full_columns(frame: pl.DataFrame, columns: list[tuple[int, Column]]) -> set[int]:
+    """Where every row has a text."""
+    names = {at: pl.col(cell_name(at)) for at, _ in columns}
+    some = frame.select((text.null_count() == 0) & (text.str.len_bytes().min() > 0) for text in names.values()).row(0)
+    return {at for at, full in zip(names, some, strict=True) if full}
+
+
+def _packed(
+    columns: list[tuple[int, Column]], permissions: dict[int, int], hostile: set[int], full: set[int]
+) -> pl.Expr:
+    """As `core.values.pack`; a cell that is empty is no value. Where the first column is full, each value brings the comma
+    before it, so that all are written in one go."""
+    values = [
+        _one(at, column, permissions.get(column.index, DEFAULT_PERMISSIONS), at in hostile) for at, column in columns
+    ]
+    if columns[0][0] not in full:
+        told = [
+            pl.when(pl.col(cell_name(at)) != "").then(pl.concat_str(one))
+            for (at, _), one in zip(columns, values, strict=True)
+        ]
+        return pl.lit("[") + pl.concat_str(told, separator=",", ignore_nulls=True) + pl.lit("]")
+    pieces = [pl.lit("[")]
+    for number, ((at, _), (before, text, after)) in enumerate(zip(columns, values, strict=True)):
+        one = [pl.lit(",") + before if number else before, text, after]
+        pieces += (
+            one if at in full else [pl.when(pl.col(cell_name(at)) != "").then(pl.concat_str(one)).otherwise(pl.lit(""))]
+        )
+    return pl.concat_str([*pieces, pl.lit("]")])
+
+
+def _one(at: int, column: Column, permissions: int, hostile: bool) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """What stands before the text of a value, the text, what stands behind it."""
     made = pack([HandleValue(column.index, column.type, _MARK, permissions=permissions)]).decode()[1:-1]
     before, _, after = made.partition("\\u001f")
-    text = pl.col(name)
+    text = pl.col(cell_name(at))
     escaped = text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values())) if hostile else text
-    return pl.when(text != "").then(pl.concat_str([pl.lit(before), escaped, pl.lit(after)]))
+    return pl.lit(before), escaped, pl.lit(after)
 
 
 def _permissions(target: Target) -> dict[int, int]:

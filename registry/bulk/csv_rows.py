@@ -23,6 +23,7 @@ from registry.bulk.reading import NUL, Batch, unreadable
 
 _DELIMITERS = (",", ";", "\t")
 _MAX_RECORD_LINES = 200_000
+_CONTROLS = bytes(range(0x20))
 csv.field_size_limit(2 * MAX_LINE_BYTES)
 
 
@@ -92,6 +93,9 @@ class CsvRows:
         if octets.count(self._delimiter.encode()) != wanted or (frame := self._frame(octets, lines)) is None:
             return False
         batch.frame = self._numbered(frame, None)
+        batch.clean = b"\\" not in octets and len(octets.translate(None, _CONTROLS)) == len(octets) - octets.count(
+            b"\n"
+        )
         return True
 
     def _read_header(self, octets: bytes, *, last: bool) -> int:

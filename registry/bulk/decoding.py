@@ -8,6 +8,8 @@ is never lost for another.
 from __future__ import annotations
 
 import codecs
+import mmap
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +62,10 @@ class Decoder:
 
     def _narrow(self, file: BinaryIO) -> Iterator[Block]:
         """Line feeds are single bytes in UTF-8 and in GB18030, so lines are cut first and decoded then."""
-        for lines in whole_lines(iter(lambda: file.read(self._block_bytes), b"")):
-            yield Block(self._to_utf8(lines), file.tell())
+        read = file.tell()
+        for lines in whole_lines(_cut_at_lines(file, self._block_bytes)):
+            read += len(lines)
+            yield Block(self._to_utf8(lines), read)
 
     def _wide(self, file: BinaryIO) -> Iterator[Block]:
         decoder = codecs.getincrementaldecoder(self.encoding or "")("biaojie.nul")
@@ -83,6 +87,19 @@ class Decoder:
         if self.encoding == "utf-8":
             return lines if _is_utf8(lines) else lines.decode("utf-8", "biaojie.nul").encode()
         return lines.decode(self.encoding, "biaojie.nul").encode()
+
+
+def _cut_at_lines(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """From where the file stands, pieces of up to `most` bytes that end with a line where one does: each is copied once."""
+    start, size = file.tell(), os.fstat(file.fileno()).st_size
+    while start < size:
+        window = start - start % mmap.ALLOCATIONGRANULARITY  # the whole file mapped would count as our memory
+        length = min(start + most, size) - window
+        with mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=window) as octets:
+            end = octets.rfind(b"\n", start - window) + 1 or length
+            piece = octets[start - window : end]
+        start = window + end
+        yield piece
 
 
 def whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:

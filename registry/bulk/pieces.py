@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from registry.bulk.admit import PREPARED
+from registry.bulk.ahead import ahead
 
 CHUNK_ROWS = 40_000
 RANGE_ROWS = 8 * CHUNK_ROWS
@@ -91,8 +92,10 @@ class Pieces:
                     yield self._write_unique(run.number, self.read(run.number))
             return
         bounds = [None, *self._bounds(), None]
-        for number, (low, high) in enumerate(pairwise(bounds)):
-            yield self._write_unique(number, self._range(low, high).sort("key", "row"))
+        ranges = (self._range(low, high).sort("key", "row") for low, high in pairwise(bounds))
+        with ahead(ranges) as frames:
+            for number, frame in enumerate(frames):
+                yield self._write_unique(number, frame)
         for run in runs:
             self._path("run", run.number).unlink()
 

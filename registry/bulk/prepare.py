@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from registry.bulk.admit import PREPARED, admit
+from registry.bulk.ahead import Behind, ahead
 from registry.bulk.csv_rows import CsvRows
 from registry.bulk.decoding import Decoder
 from registry.bulk.json_rows import JsonRows
@@ -64,8 +65,10 @@ def prepare(source: Path, format_: str, target: Target, pieces: Pieces, progress
     began = time.perf_counter()
     try:
         rows = _open(source, format_, target, pieces.directory)
-        for frame in _runs(rows, target, refusals, done, progress):
-            pieces.add(frame)
+        with ahead(rows.batches()) as batches, Behind(pieces.add) as sorting:
+            for frame in _runs(batches, target, refusals, progress):
+                sorting.add(frame)
+            sorting.settle()
         done.seconds["read"] = time.perf_counter() - began
         for number, repeats in enumerate(pieces.settle()):
             _settle_repeats(repeats, refusals, done)
@@ -102,12 +105,12 @@ def _open(source: Path, format_: str, target: Target, directory: Path) -> Rows:
 
 
 def _runs(
-    rows: Rows, target: Target, refusals: Refusals, done: Prepared, progress: Callable[[int], None]
+    batches: Iterator[Batch], target: Target, refusals: Refusals, progress: Callable[[int], None]
 ) -> Iterator[pl.DataFrame]:
     """Admitted rows, some hundred thousand at a time."""
     held: list[pl.DataFrame] = []
     count = 0
-    for batch in rows.batches():
+    for batch in batches:
         held.append(_judged(batch, target, refusals))
         count += len(held[-1])
         progress(batch.read)
@@ -124,7 +127,7 @@ def _judged(batch: Batch, target: Target, refusals: Refusals) -> pl.DataFrame:
     frames: list[pl.DataFrame] = []
     wishes: list[Cells | Item] = batch.singles
     if batch.frame is not None:
-        decided = admit(batch.frame, batch.columns, target)
+        decided = admit(batch.frame, batch.columns, target, clean=batch.clean)
         frames.append(decided.admitted)
         wishes = [*wishes, *_as_cells(decided.rest, batch.columns)]
     for wish in wishes:

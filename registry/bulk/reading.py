@@ -14,13 +14,15 @@ from registry.bulk.layout import Column
 @dataclass(slots=True)
 class Batch:
     """`frame` has `row`, `identifier` and a text column for each of `columns` (position, column); `singles` are rows that
-    were read one by one; `refused` could not be read at all. `read` bytes of the file so far."""
+    were read one by one; `refused` could not be read at all. `read` bytes of the file so far. `clean`: no text of the frame has
+    a character that JSON escapes, as far as is known."""
 
     frame: pl.DataFrame | None
     columns: list[tuple[int, Column]]
     singles: list[Cells | Item] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     read: int = 0
+    clean: bool = False
 
 
 def unreadable(row: int, why_en: str, why_zh: str, line: str) -> Refused:
