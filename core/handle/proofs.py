@@ -1,0 +1,224 @@
+"""Whether an answer proves that somebody holds a secret or a private key (RFC 3652 §3.5; clients where the two differ). Pure.
+
+An answer is over the nonce of a challenge and the digest of the request that it guards. Secrets are compared in constant time.
+Public keys come as JSON Web Keys (RFC 7517) or in the bytes of HS_PUBKEY: `str type · u16 0 · str …`, a str being four bytes of
+length and as many bytes. Whatever cannot be read proves nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import struct
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, padding, rsa
+
+from core.handle.authority import octets_of
+from core.values import HandleValue
+
+SECRET_TYPE, KEY_TYPE = "HS_SECKEY", "HS_PUBKEY"
+MAX_ITERATIONS = 1_000_000
+MAX_MAC_BITS = 512
+MAX_ANSWER = 16_384
+_MIN_RSA_BITS, _MAX_RSA_BITS, _MAX_DSA_BITS = 1_024, 8_192, 4_096
+_PLAIN = {1: "md5", 2: "sha1", 3: "sha256"}
+_HMAC = {0x12: "sha1", 0x13: "sha256"}
+_PBKDF2 = 0x22
+# As clients of the HTTP interface name them.
+_NAMED = {"MD5": 1, "SHA1": 2, "SHA-1": 2, "SHA256": 3, "SHA-256": 3, "HMAC-SHA1": 0x12, "HMAC-SHA256": 0x13}
+_NAMED |= {"PBKDF2-HMAC-SHA1": _PBKDF2, "PBKDF2WITHHMACSHA1": _PBKDF2}
+_HASHES: dict[str, type[hashes.HashAlgorithm]] = {"SHA1": hashes.SHA1, "SHA256": hashes.SHA256}
+
+PublicKey = rsa.RSAPublicKey | dsa.DSAPublicKey | ed25519.Ed25519PublicKey
+
+
+class Stretching(NamedTuple):
+    """How a secret is made into a key. `bits` of the key, not of the secret."""
+
+    salt: bytes
+    iterations: int
+    bits: int
+
+
+def check_secret_answer(secret: bytes, answer: bytes, data: bytes) -> bool:
+    """An HS_SECKEY answer as on the wire: one byte says how, the rest depends on it. A million iterations take half a second."""
+    if not 1 < len(answer) <= MAX_ANSWER:
+        return False
+    kind, rest = answer[0], answer[1:]
+    if kind != _PBKDF2:
+        return _check(secret, kind, rest, data, None)
+    parts = _pbkdf2_parts(rest)
+    return parts is not None and _check(secret, kind, parts[1], data, parts[0])
+
+
+def check_named_answer(secret: bytes, name: str, mac: bytes, data: bytes, stretching: Stretching | None = None) -> bool:
+    """The same as the HTTP interface has it: the way by name, its parts apart."""
+    return _check(secret, _NAMED.get(name.upper(), 0), mac, data, stretching)
+
+
+def check_secret(secret: bytes, sent: bytes) -> bool:
+    """The secret itself, as a password."""
+    return hmac.compare_digest(hashlib.sha256(secret).digest(), hashlib.sha256(sent).digest())
+
+
+def check_key_answer(key: PublicKey, answer: bytes, data: bytes) -> bool:
+    """An HS_PUBKEY answer as on the wire: `str hash name · str signature`."""
+    parts = _strings(answer, 2) if len(answer) <= MAX_ANSWER else None
+    return parts is not None and check_signature(key, parts[0].decode("latin-1"), parts[1], data)
+
+
+def check_signature(key: PublicKey, hash_name: str, signature: bytes, data: bytes) -> bool:
+    """RSA by PKCS#1 v1.5, DSA in DER; Ed25519 has a hash of its own, whatever is named."""
+    try:
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(signature, data)
+            return True
+        algorithm = _HASHES.get(hash_name.upper().replace("-", "").removesuffix("WITHRSA").removesuffix("WITHDSA"))
+        if algorithm is None:
+            return False
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, data, padding.PKCS1v15(), algorithm())
+        else:
+            key.verify(signature, data, algorithm())
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def read_public_key(value: HandleValue) -> PublicKey | None:
+    """The key of an HS_PUBKEY value; None where it cannot be read, is too small to be trusted or too large to be handled."""
+    if value.type != KEY_TYPE:
+        return None
+    try:
+        key = _from_jwk(value.data) if isinstance(value.data, dict) else _from_octets(octets_of(value) or b"")
+    except (ValueError, TypeError, KeyError, binascii.Error, UnsupportedAlgorithm):
+        return None
+    if isinstance(key, rsa.RSAPublicKey):
+        return key if _MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS else None
+    return key
+
+
+def same_key(one: PublicKey, der: bytes) -> bool:
+    """Whether a key is that of a SubjectPublicKeyInfo in DER, as certificates have it."""
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return hmac.compare_digest(one.public_bytes(*form), der)
+
+
+def jwk_of(key: Any) -> dict[str, str]:
+    """A public key as HS_PUBKEY has it in JSON. Raises ValueError for kinds that are not served."""
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        return {"kty": "RSA", "n": _base64url(numbers.n), "e": _base64url(numbers.e)}
+    if isinstance(key, dsa.DSAPublicKey):
+        known, y = key.parameters().parameter_numbers(), key.public_numbers().y
+        return {
+            "kty": "DSA",
+            "y": _base64url(y),
+            "p": _base64url(known.p),
+            "q": _base64url(known.q),
+            "g": _base64url(known.g),
+        }
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        return {"kty": "OKP", "crv": "Ed25519", "x": base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    raise ValueError("must be an RSA, DSA or Ed25519 key")
+
+
+def _check(secret: bytes, kind: int, mac: bytes, data: bytes, stretching: Stretching | None) -> bool:
+    if kind in _PLAIN:
+        return hmac.compare_digest(hashlib.new(_PLAIN[kind], secret + data + secret).digest(), mac)
+    if kind in _HMAC:
+        return hmac.compare_digest(hmac.digest(secret, data, _HMAC[kind]), mac)
+    if kind != _PBKDF2 or stretching is None:
+        return False
+    salt, iterations, bits = stretching
+    if not (0 < iterations <= MAX_ITERATIONS and 0 < bits <= MAX_MAC_BITS and bits % 8 == 0 and salt):
+        return False
+    # Deployed clients take each byte of the secret for a character of Latin-1, and that as UTF-8.
+    password = secret.decode("latin-1").encode("utf-8")
+    key = hashlib.pbkdf2_hmac("sha1", password, salt, iterations, bits // 8)
+    return hmac.compare_digest(hmac.digest(key, data, "sha1"), mac)
+
+
+def _pbkdf2_parts(rest: bytes) -> tuple[Stretching, bytes] | None:
+    if len(rest) < 4:
+        return None
+    (salt_size,) = struct.unpack_from(">I", rest)
+    at = 4 + salt_size
+    if len(rest) < at + 12:
+        return None
+    iterations, bits, mac_size = struct.unpack_from(">III", rest, at)
+    mac = rest[at + 12 :]
+    return (Stretching(rest[4:at], iterations, bits), mac) if len(mac) == mac_size else None
+
+
+def _from_octets(octets: bytes) -> PublicKey | None:
+    head = _strings(octets, 1, whole=False)
+    if head is None or len(octets) < 6 + len(head[0]) or len(octets) > MAX_ANSWER:
+        return None
+    kind, rest = head[0].decode("latin-1"), octets[6 + len(head[0]) :]
+    if kind == "RSA_PUB_KEY" and (parts := _strings(rest, 2, whole=False)):
+        return _rsa(_integer(parts[1]), _integer(parts[0]))
+    if kind == "DSA_PUB_KEY" and (parts := _strings(rest, 4, whole=False)):
+        q, p, g, y = map(_integer, parts)
+        return _dsa(p, q, g, y)
+    if kind == "ED25519_PUB_KEY" and (parts := _strings(rest, 1, whole=False)):
+        return ed25519.Ed25519PublicKey.from_public_bytes(parts[0])
+    return None
+
+
+def _from_jwk(said: dict[str, Any]) -> PublicKey | None:
+    def number(member: str) -> int:
+        return _integer(_unpadded(said[member]))
+
+    kind = said.get("kty")
+    if kind == "RSA":
+        return _rsa(number("n"), number("e"))
+    if kind == "DSA":
+        return _dsa(number("p"), number("q"), number("g"), number("y"))
+    if kind == "OKP" and said.get("crv") == "Ed25519":
+        return ed25519.Ed25519PublicKey.from_public_bytes(_unpadded(said["x"]))
+    return None
+
+
+def _rsa(modulus: int, exponent: int) -> PublicKey:
+    if modulus.bit_length() > _MAX_RSA_BITS or exponent.bit_length() > 64:
+        raise ValueError("too large")
+    return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+
+
+def _dsa(p: int, q: int, g: int, y: int) -> PublicKey:
+    if max(number.bit_length() for number in (p, q, g, y)) > _MAX_DSA_BITS:
+        raise ValueError("too large")
+    return dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
+
+
+def _strings(octets: bytes, count: int, *, whole: bool = True) -> list[bytes] | None:
+    """`count` strs one after another; None where they are cut short, or where more follows and they are the `whole`."""
+    parts, at = [], 0
+    for _ in range(count):
+        if len(octets) < at + 4:
+            return None
+        (size,) = struct.unpack_from(">I", octets, at)
+        if len(octets) < at + 4 + size:
+            return None
+        parts.append(octets[at + 4 : at + 4 + size])
+        at += 4 + size
+    return None if whole and at != len(octets) else parts
+
+
+def _integer(octets: bytes) -> int:
+    return int.from_bytes(octets, "big")
+
+
+def _unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _base64url(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).decode().rstrip("=")
