@@ -95,7 +95,7 @@ def read_head(block: bytes) -> Head | None:
     reader = _HeadReader()
     try:
         httptools.HttpRequestParser(reader).feed_data(b"POST / HTTP/1.1" + block)
-    except httptools.HttpParserError:
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):  # Java asks every server to upgrade to h2c
         return None
     stated = reader.headers.get("content-length")
     if not reader.plain or (stated is not None and not (stated.isascii() and stated.isdigit())):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from core.addresses import Network, client_address
 from core.errors import (
@@ -21,6 +21,7 @@ from core.errors import (
     PageUnknown,
     ParameterInvalid,
     Problem,
+    RequestMalformed,
 )
 from core.exchange import ANY_ORIGIN, Answer, Ask, json_body, request_id_of
 from core.exchange import now as now
@@ -31,6 +32,7 @@ from core.rate_limit import RATE_FIELDS
 from core.telemetry import observe_request
 
 log = logging.getLogger(__name__)
+_SPOKEN = (HttpVersion11, HttpVersion10)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REQUEST_ID = web.RequestKey("request_id", str)
 TRUSTED_PROXIES: web.AppKey[tuple[Network, ...]] = web.AppKey("trusted_proxies", tuple)
@@ -181,6 +183,8 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = request_id
     RATE_FIELDS.set(None)  # one task may serve many requests of a connection
     try:
+        if request.version not in _SPOKEN:
+            raise RequestMalformed(f"HTTP/{request.version.major}.{request.version.minor} is not spoken here")
         response = await handler(request)
     except Problem as problem:
         response = _problem_response(request, problem)
@@ -192,13 +196,13 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Server"] = "biaojie"  # and no versions of what it is made of
     observe_request(_route_name(request), request.method, response.status, time.perf_counter() - began)
     return response
 
 
-async def add_rate_fields(_: web.Request, response: web.StreamResponse) -> None:
-    """For `on_response_prepare`: what the answer says of its caller's limits, streamed or not."""
+async def add_fields(_: web.Request, response: web.StreamResponse) -> None:
+    """For `on_response_prepare`: what the answer says of its caller's limits, streamed or not; and nothing of what it is made of."""
+    response.headers["Server"] = "biaojie"
     if fields := RATE_FIELDS.get():
         response.headers.update(fields)
 

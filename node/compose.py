@@ -51,7 +51,7 @@ from core.sealing import Vault
 from core.settings import Settings
 from core.shared_cache import SharedCache
 from core.telemetry import DIRECTORY_VARIABLE
-from core.web import BODY_LIMIT, PROBLEM_PAGE, TRUSTED_PROXIES, add_rate_fields, edge, json_answer
+from core.web import BODY_LIMIT, PROBLEM_PAGE, TRUSTED_PROXIES, add_fields, edge, json_answer
 from node import health, pages
 from node.openapi import specification
 from node.version import VERSION
@@ -102,7 +102,7 @@ def make_app(settings: Settings, worker: int) -> web.Application:
     app[registry.bulk.doors.BULK] = BulkDoor(BulkFiles(settings.data_dir.resolve()), settings.bulk_limit_bytes)
     app[registry.application_doors.ARRIVALS] = Arrivals(settings.applications_per_hour)
     app[EXPORTS] = Exports(settings.database_url.get_secret_value())
-    app.on_response_prepare.append(add_rate_fields)
+    app.on_response_prepare.append(add_fields)
     app.cleanup_ctx.append(lambda app: _rooms(app, settings, worker))
     health.add_routes(app)
     _add_pages(app)

@@ -12,6 +12,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.fast_lane import IDLE_SECONDS, FastLane
 from core.settings import Settings, load_settings
 from core.telemetry import start_logging
 from node.compose import FAST_DOORS, make_app
+from node.framework import framework
 from node.listening import listening_socket
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,8 @@ async def serving(settings: Settings, number: int, stop_seconds: float = _STOP_S
     try:
         await runner.setup()
         assert runner.server is not None  # set by setup()
-        lane = FastLane(app[FAST_DOORS], runner.server, source_of=source_finder(settings.proxy_networks))
+        handed_over = partial(framework, runner.server, IDLE_SECONDS)
+        lane = FastLane(app[FAST_DOORS], handed_over, source_of=source_finder(settings.proxy_networks))
         listener = listening_socket(settings.http_host, settings.http_port)
         server = await loop.create_server(lane, sock=listener, backlog=_BACKLOG)
         sweeping = asyncio.create_task(lane.sweep())

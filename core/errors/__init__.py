@@ -4,12 +4,18 @@ Problem                              status  slug
 ├── BadRequest                       400
 │   ├── IdentifierMalformed          400     identifier-malformed
 │   ├── NotResponsible               400     not-responsible
+│   ├── RequestMalformed             400     request-malformed
 │   ├── BodyNotJson                  400     body-not-json
-│   └── ParameterInvalid             400     parameter-invalid
+│   ├── ParameterInvalid             400     parameter-invalid
+│   └── ValuesUnknown                400     values-unknown
 ├── Unauthenticated                  401
 │   ├── CredentialMissing            401     credential-missing
 │   ├── CredentialWrong              401     credential-wrong
-│   └── LoginWrong                   401     login-wrong
+│   ├── LoginWrong                   401     login-wrong
+│   ├── AdministratorMissing         401     administrator-missing
+│   ├── AdministratorUnknown         401     administrator-unknown
+│   ├── AdministratorWrong           401     administrator-wrong
+│   └── HandleSessionUnknown         401     handle-session-unknown
 ├── Forbidden                        403
 │   ├── RoleNotEnough                403     role-not-enough
 │   ├── ScopeNotEnough               403     scope-not-enough
@@ -19,7 +25,9 @@ Problem                              status  slug
 │   ├── QuotaExhausted               403     quota-exhausted
 │   ├── LoginSwitchedOff             403     login-switched-off
 │   ├── EnterpriseSuspended          403     enterprise-suspended
-│   └── PrefixNotAnswering           403     prefix-not-answering
+│   ├── PrefixNotAnswering           403     prefix-not-answering
+│   ├── AdministratorNotAllowed      403     administrator-not-allowed
+│   └── TlsNeeded                    403     tls-needed
 ├── NotFound                         404
 │   ├── IdentifierUnknown            404     identifier-unknown
 │   ├── EnterpriseUnknown            404     enterprise-unknown
@@ -63,7 +71,9 @@ Problem                              status  slug
 │   ├── TransferBlocked              409     transfer-blocked
 │   ├── SuffixLeased                 409     suffix-leased
 │   ├── LeasesTooMany                409     leases-too-many
-│   └── LeaseEnded                   409     lease-ended
+│   ├── LeaseEnded                   409     lease-ended
+│   ├── IdentifierTaken              409     identifier-taken
+│   └── ValueTaken                   409     value-taken
 ├── IdentifierGone                   410     identifier-gone
 ├── VersionMismatch                  412     version-mismatch
 ├── VersionNotReached                412     version-not-reached
@@ -97,6 +107,7 @@ from core.errors.conflicts import (
     FirstKeyTaken,
     GraceOver,
     IdentifierConflict,
+    IdentifierTaken,
     IdentifierTransferred,
     IdentifierWithdrawn,
     ImagesMissing,
@@ -115,6 +126,7 @@ from core.errors.conflicts import (
     TransferOpen,
     TransferState,
     ValueIndexNotReady,
+    ValueTaken,
 )
 from core.errors.missing import (
     ApplicationUnknown,
@@ -132,10 +144,15 @@ from core.errors.missing import (
     TransferUnknown,
 )
 from core.errors.refused import (
+    AdministratorMissing,
+    AdministratorNotAllowed,
+    AdministratorUnknown,
+    AdministratorWrong,
     BodyNotJson,
     CredentialMissing,
     CredentialWrong,
     EnterpriseSuspended,
+    HandleSessionUnknown,
     IdentifierMalformed,
     LoginSwitchedOff,
     LoginWrong,
@@ -145,9 +162,12 @@ from core.errors.refused import (
     PrefixNotYours,
     PrefixSuspended,
     QuotaExhausted,
+    RequestMalformed,
     RoleNotEnough,
     ScopeNotEnough,
     SourceNotAllowed,
+    TlsNeeded,
+    ValuesUnknown,
 )
 from core.errors.tree import (
     AliasLoop,
@@ -179,6 +199,10 @@ from core.errors.tree import (
 )
 
 __all__ = [
+    "AdministratorMissing",
+    "AdministratorNotAllowed",
+    "AdministratorUnknown",
+    "AdministratorWrong",
     "AliasLoop",
     "AppIdentityTaken",
     "ApplicationState",
@@ -205,9 +229,11 @@ __all__ = [
     "Forbidden",
     "GraceOver",
     "GrantUnknown",
+    "HandleSessionUnknown",
     "IdentifierConflict",
     "IdentifierGone",
     "IdentifierMalformed",
+    "IdentifierTaken",
     "IdentifierTransferred",
     "IdentifierUnknown",
     "IdentifierWithdrawn",
@@ -243,6 +269,7 @@ __all__ = [
     "QuotaExhausted",
     "RateLimited",
     "RecursionFailed",
+    "RequestMalformed",
     "RoleNotEnough",
     "ScopeNotEnough",
     "SourceNotAllowed",
@@ -252,12 +279,15 @@ __all__ = [
     "TemplateState",
     "TemplateTaken",
     "TemplateUnknown",
+    "TlsNeeded",
     "TransferBlocked",
     "TransferOpen",
     "TransferState",
     "TransferUnknown",
     "Unauthenticated",
     "ValueIndexNotReady",
+    "ValueTaken",
+    "ValuesUnknown",
     "VersionMismatch",
     "VersionNotReached",
     "all_problems",

@@ -227,3 +227,20 @@ class LeaseEnded(Conflict):
         "Its unused suffixes went back and may belong to somebody else; register what was printed under new suffixes."
     )
     remedy_zh = "未使用的后缀已归还，可能已分配给他人；请以新后缀登记。"
+
+
+class IdentifierTaken(Conflict):
+    slug = "identifier-taken"
+    title_en = "The identifier exists"
+    title_zh = "标识已存在"
+    remedy_en = "Choose another name, or send overwrite=true to replace what is there."
+    remedy_zh = "请换用其他名称，或发送 overwrite=true 覆盖已有内容。"
+
+
+class ValueTaken(Conflict):
+    slug = "value-taken"
+    handle_code = 201
+    title_en = "There is a value at this index"
+    title_zh = "该索引处已有值"
+    remedy_en = "Choose another index, or send overwrite=true to replace what is there."
+    remedy_zh = "请换用其他索引，或发送 overwrite=true 覆盖已有值。"

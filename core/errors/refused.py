@@ -38,6 +38,17 @@ class NotResponsible(BadRequest):
     remedy_zh = "请向递归节点或该前缀所属的节点查询。"
 
 
+class RequestMalformed(BadRequest):
+    slug = "request-malformed"
+    title_en = "The request is not valid HTTP"
+    title_zh = "请求不是有效的 HTTP"
+    remedy_en = "Send HTTP/1.1 (RFC 9112): one length, no bare line feeds, lines of at most 8,190 bytes. A proxy before the node may have spoilt it."
+    remedy_zh = "请按 HTTP/1.1（RFC 9112）发送：仅一个长度字段、无孤立换行符、每行不超过 8190 字节；也可能是中间代理破坏了请求。"
+
+    def __init__(self, reason: str = "cannot be read") -> None:
+        super().__init__(f"The HTTP parser says: {reason}", f"HTTP 解析失败：{reason}")
+
+
 class BodyNotJson(BadRequest):
     slug = "body-not-json"
     title_en = "The body is not valid JSON"
@@ -158,3 +169,64 @@ class PrefixNotAnswering(Forbidden):
     title_zh = "该前缀已被暂停，停止解析"
     remedy_en = "Ask its enterprise, or the operator of this node; the identifiers are kept and can be resumed."
     remedy_zh = "请联系所属企业或本节点运营方；标识数据仍保留，恢复后可继续解析。"
+
+
+class ValuesUnknown(BadRequest):
+    slug = "values-unknown"
+    handle_code = 200
+    title_en = "There is no value at this index"
+    title_zh = "该索引处没有值"
+    remedy_en = "Read the record, and name indexes that it has; new ones are added, not modified."
+    remedy_zh = "请先读取该标识，并填写已有的索引；新的值请用添加而非修改。"
+
+
+class AdministratorMissing(Unauthenticated):
+    slug = "administrator-missing"
+    title_en = "An administrator must prove who they are"
+    title_zh = "需要管理员身份认证"
+    remedy_en = "Send Basic with index:handle percent-encoded and the secret, a Handle session, or a key of this node as Bearer."
+    remedy_zh = "请以 Basic 发送百分号编码的 索引:标识 与口令，或使用 Handle 会话，或以 Bearer 发送本节点的密钥。"
+
+
+class AdministratorUnknown(Unauthenticated):
+    slug = "administrator-unknown"
+    handle_code = 400
+    title_en = "Not an administrator"
+    title_zh = "不是管理员"
+    remedy_en = "Name a handle of this node and the index of its HS_SECKEY or HS_PUBKEY, as in 301:0.NA/20.500.12345."
+    remedy_zh = "请填写本节点标识及其 HS_SECKEY 或 HS_PUBKEY 的索引，例如 301:0.NA/20.500.12345。"
+
+
+class AdministratorWrong(Unauthenticated):
+    slug = "administrator-wrong"
+    handle_code = 403
+    title_en = "Authentication failed"
+    title_zh = "身份认证失败"
+    remedy_en = "Check the secret or the private key, and that the index is that of the value that holds its counterpart."
+    remedy_zh = "请检查口令或私钥，以及所填索引是否对应相应的值。"
+
+
+class HandleSessionUnknown(Unauthenticated):
+    slug = "handle-session-unknown"
+    handle_code = 403
+    title_en = "There is no such session, or it has ended"
+    title_zh = "会话不存在或已结束"
+    remedy_en = "Begin another with POST /api/sessions; a challenge is answered once."
+    remedy_zh = "请用 POST /api/sessions 重新建立会话；每个质询只能应答一次。"
+
+
+class AdministratorNotAllowed(Forbidden):
+    slug = "administrator-not-allowed"
+    title_en = "This administrator may not do that"
+    title_zh = "该管理员无权执行此操作"
+    remedy_en = "An HS_ADMIN value of the record, or of its prefix record, must give this administrator the permission."
+    remedy_zh = "须由该标识或其前缀记录中的 HS_ADMIN 值授予该管理员相应权限。"
+
+
+class TlsNeeded(Forbidden):
+    slug = "tls-needed"
+    handle_code = 402
+    title_en = "Secrets are taken over TLS only"
+    title_zh = "口令只能通过 TLS 发送"
+    remedy_en = "Use https. Behind a proxy, name it in BIAOJIE_TRUSTED_PROXIES and have it send X-Forwarded-Proto: https."
+    remedy_zh = "请使用 https。如经代理访问，请在 BIAOJIE_TRUSTED_PROXIES 中列出该代理，并由其发送 X-Forwarded-Proto: https。"
