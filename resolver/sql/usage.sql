@@ -22,8 +22,9 @@ days AS (
 SELECT slot FROM first_time
 
 -- name: end_run
--- What a run answered and never delivered; told once.
-UPDATE usage_worker SET ended_at = now(), lost = greatest($2 - resolutions, 0) WHERE run = $1 AND ended_at IS NULL RETURNING lost
+-- What a run answered and never delivered; told once. A run may have been killed before it delivered anything at all.
+INSERT INTO usage_worker AS w (run, slot, ended_at, lost) VALUES ($1, $3, now(), $2)
+ON CONFLICT (run) DO UPDATE SET ended_at = now(), lost = greatest($2 - w.resolutions, 0) WHERE w.ended_at IS NULL RETURNING lost
 
 -- name: drop_minutes
 -- A bounded number at a time.

@@ -47,14 +47,16 @@ class Applier:
 
     async def run(self) -> None:
         """For ever. While PostgreSQL is away the counts wait in memory."""
-        ticks = 0
+        ticks, due = 0, True
         while True:
             self.tick()
+            due = due or ticks % _HOUSEKEEPING_TICKS == 0
             try:
                 await self.apply()
-                if ticks % _HOUSEKEEPING_TICKS == 0:
+                if due:
                     await self._report_losses()
                     await self._drop_old_minutes()
+                    due = False
             except StoreUnavailable:
                 pass  # the feed says so, once for all
             except asyncpg.PostgresError:
@@ -75,7 +77,7 @@ class Applier:
         await self.apply()
         if self._begun:
             with store_errors():
-                await self._pool.fetchval(_SQL["end_run"], self._run, 0)
+                await self._pool.fetchval(_SQL["end_run"], self._run, 0, self._slot)
         if self._noted is not None:
             self._noted.forget()
 
@@ -94,7 +96,7 @@ class Applier:
             return
         for left in left_behind(self._directory):
             with store_errors():
-                lost = await self._pool.fetchval(_SQL["end_run"], left.run, left.answered)
+                lost = await self._pool.fetchval(_SQL["end_run"], left.run, left.answered, self._slot)
             left.path.unlink(missing_ok=True)
             if lost:
                 USAGE_LOST.inc(lost)
