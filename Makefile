@@ -7,7 +7,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/sh
 
-.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve lock clean help
+.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve bench-freshness lock clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -43,6 +43,9 @@ bench-lists: $(VENV)/.dev ## pages of lists over ROWS rows
 
 bench-resolve: $(VENV)/.dev ## resolutions through every tier, beside nginx and others
 	@$(VENV)/bin/python -m benchmarks.resolving
+
+bench-freshness: $(VENV)/.dev ## how long an older version is answered after a write, also when its writer is killed
+	@$(VENV)/bin/python -m benchmarks.freshness
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt
