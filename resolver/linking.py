@@ -25,6 +25,11 @@ from resolver.links import (
 )
 
 _MOST_TYPE = 200
+# What makes JSON-LD of a linkset (GS1-Conformant resolver standard 1.2.0); for programs that want triples.
+_CONTEXT = (
+    '<https://ref.gs1.org/standards/resolver/linkset-context>; rel="http://www.w3.org/ns/json-ld#context"; '
+    'type="application/ld+json"'
+)
 _PLAIN = "%/:@!$&'()*+,;=~"  # what stands in a path and cannot end the address in a Link field
 
 
@@ -73,7 +78,7 @@ def linked(ask: Ask, levels: Sequence[Level], headers: Mapping[str, str]) -> Ans
 
 def _linkset(levels: Sequence[Level], headers: Mapping[str, str], kind: str) -> Answer:
     body = linkset([(level.anchor, level.description, level.links) for level in levels])
-    return Answer(200, body, {"Content-Type": kind, **headers})
+    return Answer(200, body, {"Content-Type": kind, "Link": _CONTEXT, **headers})
 
 
 def _link_type(ask: Ask) -> str | None:

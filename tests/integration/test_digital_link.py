@@ -99,7 +99,7 @@ async def test_the_linkset_has_every_level_and_full_relation_names(
 ) -> None:
     answer = await get(shop, f"/01/{GTIN}/10/L1{query}", **headers)
     assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
-    assert "Accept" in answer.headers["Vary"]
+    assert "Accept" in answer.headers["Vary"] and 'rel="http://www.w3.org/ns/json-ld#context"' in answer.headers["Link"]
     lot, item = answer.json["linkset"]
     assert lot["anchor"] == f"https://id.gs1.org/01/{GTIN}/10/L1"
     assert item[VOC + "defaultLink"] == [{"href": "https://example.com/bottle", "title": item["description"]}]
