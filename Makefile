@@ -7,7 +7,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/sh
 
-.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve bench-freshness lock clean help
+.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve bench-where bench-freshness lock clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -43,6 +43,9 @@ bench-lists: $(VENV)/.dev ## pages of lists over ROWS rows
 
 bench-resolve: $(VENV)/.dev ## resolutions through every tier, beside nginx and others
 	@$(VENV)/bin/python -m benchmarks.resolving
+
+bench-where: $(VENV)/.dev ## where the processor time of single registrations goes, by process and by file
+	@$(VENV)/bin/python -m benchmarks.where
 
 bench-freshness: $(VENV)/.dev ## how long an older version is answered after a write, also when its writer is killed
 	@$(VENV)/bin/python -m benchmarks.freshness
