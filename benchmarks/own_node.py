@@ -68,6 +68,7 @@ def own_node(place: Path, workers: int, seconds: float, **settings: str) -> Iter
         **os.environ,
         "BIAOJIE_DATA_DIR": str(data),
         "BIAOJIE_HTTP_PORT": str(port),
+        "BIAOJIE_HANDLE_PORT": "0",
         "BIAOJIE_WORKERS": str(workers),
         **{f"BIAOJIE_{name.upper()}": value for name, value in settings.items()},
     }
@@ -89,6 +90,55 @@ def own_node(place: Path, workers: int, seconds: float, **settings: str) -> Iter
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A node without the demo. `operator` is an operator's key."""
+
+    base_url: str
+    handle_port: int
+    operator: str
+    data: Path
+
+    @property
+    def http_port(self) -> int:
+        return int(self.base_url.rpartition(":")[2])
+
+    @property
+    def database_url(self) -> str:
+        return str(json.loads((self.data / "running.json").read_text())["database_url"])
+
+    @property
+    def pids(self) -> dict[str, int]:
+        found: dict[str, int] = json.loads((self.data / "pids.json").read_text())
+        return found
+
+
+@contextmanager
+def plain_node(place: Path, workers: int, **settings: str) -> Iterator[Plain]:
+    """A node of its own without the demo, stopped at the end; what `place` held from an earlier run is there again."""
+    port, handle_port, data, log = free_port(), free_port(), place / "data", place / "node.log"
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("BIAOJIE_")}
+    environment = inherited | {
+        "BIAOJIE_DATA_DIR": str(data),
+        "BIAOJIE_HTTP_PORT": str(port),
+        "BIAOJIE_HANDLE_PORT": str(handle_port),
+        "BIAOJIE_WORKERS": str(workers),
+        **{f"BIAOJIE_{name.upper()}": value for name, value in settings.items()},
+    }
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "-m", "node.cli", "up"], env=environment, stdout=out, stderr=out)
+    try:
+        deadline = time.monotonic() + 120
+        while "Ctrl-C" not in log.read_text("utf-8").rpartition("data_dir=")[2]:
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text("utf-8")
+            time.sleep(0.1)
+        key = output([sys.executable, "-m", "node.cli", "key", "--label", "benchmark"], environment).strip()
+        yield Plain(f"http://127.0.0.1:{port}", handle_port, key, data)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
 
 
 @contextmanager

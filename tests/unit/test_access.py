@@ -76,6 +76,7 @@ def test_no_key_is_missing_and_is_told_how_to_send_one(header: str | None) -> No
     "header",
     ["Bearer", "Bearer ", f"Basic {KEY.text}", KEY.text, f"Bearer {KEY.text}x", f"Bearer {KEY.text[:-1]}"]
     + [f"Bearer {KEY.text} {KEY.text}", f"Bearer {KEY.text.upper()}", "Bearer bj_é_é", f"Bearer\t{KEY.text}"],
+    ids=range(10),  # keys are random, names of tests are not
 )
 def test_a_malformed_header_is_a_wrong_key(header: str) -> None:
     with pytest.raises(CredentialWrong):
@@ -100,6 +101,7 @@ def test_the_right_secret_gives_the_principal() -> None:
         (credential(expires_at=NOW - timedelta(days=1)), SECRET),
         (credential(revoked_at=NOW + timedelta(days=1)), SECRET),
     ],
+    ids=range(5),
 )
 def test_unknown_wrong_expired_and_revoked_keys_open_nothing(held: Credential | None, secret: str) -> None:
     with pytest.raises(CredentialWrong) as refused:

@@ -42,7 +42,7 @@ def test_without_keys_nothing_is_sealed() -> None:
         Vault().seal(b"x", "p")
 
 
-@pytest.mark.parametrize("wrong", ["x", "AAAA", "é", f"{new_key()},short", new_key()[:-4]])
+@pytest.mark.parametrize("wrong", ["x", "AAAA", "é", f"{new_key()},short", new_key()[:-4]], ids=range(5))
 def test_a_wrong_key_is_refused_and_not_repeated(wrong: str) -> None:
     with pytest.raises(ValueError, match="base64 of 32 bytes") as refused:
         parse_keys(wrong)
