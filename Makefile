@@ -7,7 +7,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/sh
 
-.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve bench-where bench-freshness lock clean help
+.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award bench-where bench-freshness results lock clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -16,7 +16,7 @@ run: $(VENV)/.run ## start a node with the demo; Ctrl-C stops it
 	@exec $(VENV)/bin/biaojie up --demo
 
 test: $(VENV)/.dev ## the whole suite, on PostgreSQL and Redis that it starts itself
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
 check: lint types contracts ## style, types and import contracts
 
@@ -44,11 +44,23 @@ bench-lists: $(VENV)/.dev ## pages of lists over ROWS rows
 bench-resolve: $(VENV)/.dev ## resolutions through every tier, beside nginx and others
 	@$(VENV)/bin/python -m benchmarks.resolving
 
+award: $(VENV)/.dev ## the award's two thresholds, played with Locust; SCALE=0.05 for a short run
+	@$(VENV)/bin/python -m benchmarks.award
+
+results: $(VENV)/.dev ## benchmarks/RESULTS.md anew from the files of all runs
+	@$(VENV)/bin/python -m benchmarks.results
+
 bench-where: $(VENV)/.dev ## where the processor time of single registrations goes, by process and by file
 	@$(VENV)/bin/python -m benchmarks.where
 
 bench-freshness: $(VENV)/.dev ## how long an older version is answered after a write, also when its writer is killed
 	@$(VENV)/bin/python -m benchmarks.freshness
+
+bench-handle: $(VENV)/.dev ## resolutions over the Handle protocol, beside a bare protocol and Knot DNS
+	@$(VENV)/bin/python -m benchmarks.handle_wire
+
+fuzz-handle: $(VENV)/.dev ## COUNT broken messages through the Handle codec (10,000,000 take some minutes)
+	@$(VENV)/bin/python -m tests.fuzz.handle --count $(or $(COUNT),10000000)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt

@@ -110,7 +110,8 @@ class HttpTalk(_Talk, asyncio.Protocol):
             start = found.end()
             if (end := start + int(found[2])) > len(held):
                 break
-            self._judge(*self.waiting.popleft(), int(found[1]), held, start, end)
+            due, question = self.waiting.popleft()
+            self._judge(due, question, int(found[1]), held, start, end)
             position = end
         self._held = held[position:]
         if len(self.waiting) < before:
@@ -130,8 +131,9 @@ class _HandleTalk(_Talk):
 
     def _heard(self, held: bytes, position: int, end: int) -> None:
         if (asked := self.waiting.pop(held[position + 8 : position + 12], None)) is not None:
+            due, question = asked
             code = int.from_bytes(held[position + _CODE_AT : position + _CODE_AT + 4], "big")
-            self._judge(*asked, code, held, position, end)
+            self._judge(due, question, code, held, position, end)
 
 
 class HandleTalk(_HandleTalk, asyncio.Protocol):
@@ -175,21 +177,19 @@ class Place:
     port: int
 
 
-async def _connect(place: Place, outcome: Outcome, answered: Callable[[Any], None], count: int) -> list[Any]:
-    loop = asyncio.get_running_loop()
-    if place.kind == "handle-udp":
-        made = [
-            await loop.create_datagram_endpoint(
+async def _connect(place: Place, outcome: Outcome, answered: Callable[[Any], None], count: int) -> list[_Talk]:
+    loop, made = asyncio.get_running_loop(), list[_Talk]()
+    for _ in range(count):
+        one: Any
+        if place.kind == "handle-udp":
+            _, one = await loop.create_datagram_endpoint(
                 lambda: HandleDatagrams(outcome, answered), remote_addr=(place.host, place.port)
             )
-            for _ in range(count)
-        ]
-    else:
-        talk = HttpTalk if place.kind == "http" else HandleTalk
-        made = [
-            await loop.create_connection(lambda: talk(outcome, answered), place.host, place.port) for _ in range(count)
-        ]
-    return [protocol for _, protocol in made]
+        else:
+            talk: Any = HttpTalk if place.kind == "http" else HandleTalk
+            _, one = await loop.create_connection(lambda: talk(outcome, answered), place.host, place.port)  # noqa: B023
+        made.append(one)
+    return made
 
 
 def _ask(talk: _Talk, questions: list[Question], due: list[float]) -> int:

@@ -39,7 +39,7 @@ class Dataset:
     def __init__(self, total: int, enterprises: int = 300, node_prefix: str = "88.118") -> None:
         self.total = total
         self.components = _components()
-        count = max(1, min(enterprises, total // 10 or 1))
+        count = max(1, min(enterprises, total // 1_000 or 1))
         sizes = _shares(total, count)
         self._firsts = [0, *accumulate(sizes)][:-1]
         self.enterprises = [
@@ -89,6 +89,15 @@ class Dataset:
                 component = self.component(owner.first + start)
                 serials = range(start, min(start + _SERIALS_EACH, owner.size))
                 writer.writerows([f"{owner.prefix}/{component[1]}-{serial:08d}", *component] for serial in serials)
+
+    def write_more(self, owner: Enterprise, first: int, count: int, path: Path) -> None:
+        """A file of identifiers that are no part of the dataset: later serial numbers of an enterprise."""
+        component = self.component(owner.first)
+        with path.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(HEADER)
+            serials = range(first, first + count)
+            writer.writerows([f"{owner.prefix}/{component[1]}-later-{serial:09d}", *component] for serial in serials)
 
 
 def _enterprise(number: int, first: int, size: int, node_prefix: str) -> Enterprise:

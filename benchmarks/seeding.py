@@ -10,6 +10,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -58,7 +59,8 @@ class Seeder:
 
         async def load(owner: Enterprise) -> dict[str, Any]:
             async with lanes:
-                job = await self.load(owner, keys[owner.number], template)
+                write = partial(self._dataset.write_csv, owner)
+                job = await self.load(owner, write, keys[owner.number], template)
             progress(owner.size)
             return job
 
@@ -66,13 +68,13 @@ class Seeder:
         created, unchanged = (sum(job[name] for job in jobs) for name in ("created", "unchanged"))
         return Seeded(keys, template, created, unchanged)
 
-    async def load(self, owner: Enterprise, key: str, template: str) -> dict[str, Any]:
-        """One bulk job of everything that an enterprise has, to its end."""
+    async def load(self, owner: Enterprise, write: Callable[[Path], None], key: str, template: str) -> dict[str, Any]:
+        """One bulk job of the file that `write` makes, to its end."""
         prefix = f"GS1.{owner.prefix}" if owner.scheme == "gs1" else owner.prefix
         query = urlencode({"prefix": prefix, "template": template, "format": "csv", "auto": "1"})
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "text/csv"}
         with tempfile.NamedTemporaryFile(prefix="biaojie-bench-") as made:
-            await asyncio.to_thread(self._dataset.write_csv, owner, Path(made.name))
+            await asyncio.to_thread(write, Path(made.name))
             url = f"{self._base_url}/api/v1/bulk-jobs?{query}"
             async with self._session.post(
                 url, data=await asyncio.to_thread(open, made.name, "rb"), headers=headers

@@ -31,7 +31,7 @@ _SHOWN = 14
 
 def used_seconds() -> Counter[str]:
     """Processor seconds so far, by what kind of process used them; children that ended are not seen."""
-    used: Counter[str] = Counter()
+    used: Counter[str] = Counter()  # of floats
     for place in Path("/proc").iterdir():
         if not place.name.isdigit():
             continue
@@ -40,7 +40,7 @@ def used_seconds() -> Counter[str]:
             fields = (place / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        used[_kind(command)] += (int(fields[11]) + int(fields[12])) / _TICKS
+        used[_kind(command)] += (int(fields[11]) + int(fields[12])) / _TICKS  # type: ignore[assignment]
     return used
 
 
