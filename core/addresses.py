@@ -31,6 +31,12 @@ def is_within(address: str | None, networks: Iterable[Network]) -> bool:
     return found is not None and any(found in network for network in networks)
 
 
+def is_address(text: str) -> bool:
+    """Whether the text is an IPv4 or IPv6 address, and one of a machine."""
+    found = _address(text)
+    return found is not None and not found.is_unspecified
+
+
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str | None:
     """Where a call comes from. `peer` is the other end of the connection, `forwarded` the `X-Forwarded-For` headers in order.
 

@@ -83,6 +83,10 @@ class Directory:
         """The canonical prefixes of an enterprise."""
         return [prefix.key for prefix in self._prefixes.values() if prefix.enterprise_id == enterprise_id]
 
+    def answered_prefixes(self) -> list[Prefix]:
+        """Those that this node answers for, in no order."""
+        return [prefix for prefix in self._prefixes.values() if prefix.answered_here]
+
     async def fresh_prefix(self, key: str) -> Prefix | None:
         """As `prefix`, but one not known here is asked for: it may have been given a moment ago on another worker."""
         found = self._prefixes.get(key)

@@ -73,6 +73,7 @@ class SharedCache:
         self._drop_script = self._redis.register_script(_DROP_OLDER)
         self._prefix = f"biaojie:{node_id}:i:".encode()
         self._position = f"biaojie:{node_id}:feed-position"
+        self._once = f"biaojie:{node_id}:once:"
         self._channel = f"biaojie:{node_id}:changes"
         self._ranges_channel = f"biaojie:{node_id}:ranges"
         self._talk_channel = f"biaojie:{node_id}:talk"
@@ -130,6 +131,15 @@ class SharedCache:
             result = await self._attempt(self._drop_script(keys=keys, args=versions), ok=True)
             done = done and result is not None
         return done
+
+    async def put_once(self, name: str, octets: bytes, seconds: int) -> bool:
+        """Leave something for whoever takes it first; False where it could not be left, or the name is in use."""
+        return bool(await self._attempt(self._redis.set(self._once + name, octets, ex=seconds, nx=True)))
+
+    async def take_once(self, name: str) -> bytes | None:
+        """What was left under the name, for this caller alone; None where there is nothing or Redis is lost."""
+        found = await self._attempt(self._redis.getdel(self._once + name))
+        return cast("bytes | None", found)
 
     async def version_of(self, key: str) -> int | None:
         """The version of the record held here, None where there is none to be read."""

@@ -6,7 +6,10 @@
 | partners   | no public read, and our own bit 0x10    | the owner, and partners with a grant      |
 | private    | neither                                 | the owner                                 |
 
-The bit 0x10 never leaves the node: the Handle forms show the lower four. A grant opens values for partners, never private
+The bit 0x10 never leaves the node: the Handle forms show the lower four. What a Handle client writes is read by the same
+table: with public read it is public, without it private; a value that was for partners and comes back without public read
+stays for partners (`from_handle`). Admin read (0x8), admin write (0x4) and public write (0x1) are kept as they are sent; the
+first two bind administrators (`core.handle.authority`), nobody writes without being known. A grant opens values for partners, never private
 ones; the shared caches hold whole records, and every reader's answer is filtered on its way out.
 """
 
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.record import Record
-from core.values import HandleValue
+from core.values import PARTNER_READ, PUBLIC_READ, HandleValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,11 @@ def visible(record: Record, viewer: Viewer, owner_id: int | None, now: datetime)
 
 def _opened(value: HandleValue, grants: list[Grant]) -> bool:
     return any(grant.types is None or value.type in grant.types for grant in grants)
+
+
+def from_handle(permissions: int, held: int | None) -> int:
+    """Our permissions of a value that a Handle client writes with these four bits, where `held` was there (None: nothing)."""
+    bits = permissions & 0xF
+    if bits & PUBLIC_READ or held is None:
+        return bits
+    return bits | (held & PARTNER_READ)

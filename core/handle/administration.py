@@ -14,6 +14,8 @@ from typing import Protocol
 from core.record import Record
 from core.values import HandleValue
 
+PREFIX_RECORDS = "0.NA"  # `0.NA/88.118.8` is the record of the prefix 88.118.8
+
 
 @dataclass(frozen=True, slots=True)
 class Administrator:

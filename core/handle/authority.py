@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
-from typing import Any
 
+from core.handle.admin_data import admin_from_json, decode_admin, decode_vlist, vlist_from_json
+from core.handle.malformed import Malformed
 from core.values import ADMIN_WRITE, HandleValue, pack
 
 ADMIN_TYPE, GROUP_TYPE = "HS_ADMIN", "HS_VLIST"
 MAX_DEPTH = 8  # groups within groups
 MAX_MEMBERS = 1_000  # administrators and groups looked at for one decision
 _BITS = 12
-_MAX_NAME = 2_048  # bytes of a handle, as deployed software bounds it
 
 
 class Power(IntFlag):
@@ -70,43 +69,22 @@ def admin_of(value: HandleValue) -> Admin | None:
     """An HS_ADMIN value, in JSON form or as bytes; None for any other, and for one that cannot be read."""
     if value.type != ADMIN_TYPE:
         return None
-    if value.format == "admin":
-        said = value.data if isinstance(value.data, dict) else {}
-        handle, index, powers = said.get("handle"), _number(said.get("index")), _powers(said.get("permissions"))
-        if not isinstance(handle, str) or index is None or powers is None:
-            return None
-        return Admin(Named(handle, index), powers)
-    octets = octets_of(value)
-    if octets is None or len(octets) < 10:
+    try:
+        said = admin_from_json(value.data) if value.format == "admin" else decode_admin(octets_of(value) or b"")
+    except Malformed:
         return None
-    bits, size = struct.unpack_from(">HI", octets)
-    if size > _MAX_NAME or len(octets) < 10 + size:
-        return None
-    handle = _text(octets[6 : 6 + size])
-    return (
-        handle and Admin(Named(handle, *struct.unpack_from(">I", octets, 6 + size)), Power(bits & ALL_POWERS))
-    ) or None
+    return Admin(Named(said.handle, said.index), Power(said.permissions & ALL_POWERS))
 
 
 def group_of(value: HandleValue) -> tuple[Named, ...]:
-    """The members of an HS_VLIST value, in JSON form or as bytes; none for any other."""
+    """The members of an HS_VLIST value, in JSON form or as bytes; none for any other, and for one that cannot be read."""
     if value.type != GROUP_TYPE:
         return ()
-    if value.format == "vlist":
-        listed = value.data if isinstance(value.data, list) else []
-        found = [(one.get("handle"), _number(one.get("index"))) for one in listed if isinstance(one, dict)]
-        return tuple(Named(handle, index) for handle, index in found if isinstance(handle, str) and index is not None)
-    octets, members = octets_of(value) or b"", []
-    if len(octets) < 4:
+    try:
+        listed = vlist_from_json(value.data) if value.format == "vlist" else decode_vlist(octets_of(value) or b"")
+    except Malformed:
         return ()
-    (count,), at = struct.unpack_from(">I", octets), 4
-    while count and len(octets) >= at + 8:
-        (size,) = struct.unpack_from(">I", octets, at)
-        if size > _MAX_NAME or len(octets) < at + 8 + size or (handle := _text(octets[at + 4 : at + 4 + size])) is None:
-            break
-        members.append(Named(handle, *struct.unpack_from(">I", octets, at + 4 + size)))
-        at, count = at + 8 + size, count - 1
-    return tuple(members)
+    return tuple(Named(handle, index) for handle, index in listed)
 
 
 def powers_of(
@@ -185,24 +163,3 @@ def _same(one: HandleValue, other: HandleValue) -> bool:
 def _canonical(named: Named, canonical: Canonical) -> Named | None:
     key = canonical(named.handle)
     return None if key is None else Named(key, named.index)
-
-
-def _powers(raw: Any) -> Power | None:
-    if isinstance(raw, str) and 0 < len(raw) <= 16 and set(raw) <= {"0", "1"}:
-        return Power(int(raw, 2) & ALL_POWERS)
-    number = _number(raw)
-    return None if number is None else Power(number & ALL_POWERS)
-
-
-def _number(raw: Any) -> int | None:
-    """Some clients send numbers as text."""
-    if isinstance(raw, str) and raw.isascii() and raw.isdigit() and len(raw) <= 10:
-        raw = int(raw)
-    return raw if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 2**32 else None
-
-
-def _text(octets: bytes) -> str | None:
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return None

@@ -10,7 +10,7 @@ from core.handle.malformed import Malformed
 from core.handle.reader import Reader, string, text, u16, u32
 
 SIGNED, MAC = "HS_SIGNED", "HS_MAC"
-_STRANGE = range(5, 7)  # minor versions whose credentials are computed in a way of their own
+_KNOWN = frozenset((1, 3, 7, 8, 9, 10, 11))  # minor versions; 5 and 6 compute theirs in ways of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def vouched(envelope: Envelope, counter: int, content: bytes) -> bytes:
     Raises `Malformed` for versions whose credentials are not spoken here.
     """
     minor = envelope.minor
-    if envelope.major != 2 or minor in _STRANGE:
+    if not signs(envelope):
         raise Malformed(f"credentials of version {envelope.major}.{minor} are not spoken", Code.CREDENTIAL_INVALID)
     if minor < 5:
         return content
@@ -63,4 +63,4 @@ def vouched(envelope: Envelope, counter: int, content: bytes) -> bytes:
 
 def signs(envelope: Envelope) -> bool:
     """Whether messages of this version have credentials that others compute as we do."""
-    return envelope.major == 2 and envelope.minor not in _STRANGE and envelope.minor >= 1
+    return envelope.major == 2 and envelope.minor in _KNOWN

@@ -7,8 +7,6 @@ length and as many bytes. Whatever cannot be read proves nothing.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import struct
@@ -16,16 +14,19 @@ from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from core.handle.authority import octets_of
+from core.handle.keys import PublicKey, encode_public_key, key_as_json, key_from_json, public_key
+from core.handle.malformed import Malformed
+from core.handle.reader import Reader
 from core.values import HandleValue
 
 SECRET_TYPE, KEY_TYPE = "HS_SECKEY", "HS_PUBKEY"
 MAX_ITERATIONS = 1_000_000
 MAX_MAC_BITS = 512
 MAX_ANSWER = 16_384
-_MIN_RSA_BITS, _MAX_RSA_BITS, _MAX_DSA_BITS = 1_024, 8_192, 4_096
+_MIN_RSA_BITS, _MAX_RSA_BITS, _MAX_EXPONENT_BITS, _MAX_DSA_BITS = 1_024, 8_192, 64, 4_096
 _PLAIN = {1: "md5", 2: "sha1", 3: "sha256"}
 _HMAC = {0x12: "sha1", 0x13: "sha256"}
 _PBKDF2 = 0x22
@@ -33,8 +34,6 @@ _PBKDF2 = 0x22
 _NAMED = {"MD5": 1, "SHA1": 2, "SHA-1": 2, "SHA256": 3, "SHA-256": 3, "HMAC-SHA1": 0x12, "HMAC-SHA256": 0x13}
 _NAMED |= {"PBKDF2-HMAC-SHA1": _PBKDF2, "PBKDF2WITHHMACSHA1": _PBKDF2}
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {"SHA1": hashes.SHA1, "SHA256": hashes.SHA256}
-
-PublicKey = rsa.RSAPublicKey | dsa.DSAPublicKey | ed25519.Ed25519PublicKey
 
 
 class Stretching(NamedTuple):
@@ -95,12 +94,15 @@ def read_public_key(value: HandleValue) -> PublicKey | None:
     if value.type != KEY_TYPE:
         return None
     try:
-        key = _from_jwk(value.data) if isinstance(value.data, dict) else _from_octets(octets_of(value) or b"")
-    except (ValueError, TypeError, KeyError, binascii.Error, UnsupportedAlgorithm):
+        key = public_key(key_from_json(value.data) if isinstance(value.data, dict) else octets_of(value) or b"")
+    except (Malformed, ValueError, UnsupportedAlgorithm):
         return None
     if isinstance(key, rsa.RSAPublicKey):
-        return key if _MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS else None
-    return key
+        fits = (
+            _MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS and key.public_numbers().e.bit_length() <= _MAX_EXPONENT_BITS
+        )
+        return key if fits else None
+    return key if isinstance(key, ed25519.Ed25519PublicKey) or key.key_size <= _MAX_DSA_BITS else None
 
 
 def same_key(one: PublicKey, der: bytes) -> bool:
@@ -109,24 +111,11 @@ def same_key(one: PublicKey, der: bytes) -> bool:
     return hmac.compare_digest(one.public_bytes(*form), der)
 
 
-def jwk_of(key: Any) -> dict[str, str]:
+def jwk_of(key: Any) -> dict[str, Any]:
     """A public key as HS_PUBKEY has it in JSON. Raises ValueError for kinds that are not served."""
-    if isinstance(key, rsa.RSAPublicKey):
-        numbers = key.public_numbers()
-        return {"kty": "RSA", "n": _base64url(numbers.n), "e": _base64url(numbers.e)}
-    if isinstance(key, dsa.DSAPublicKey):
-        known, y = key.parameters().parameter_numbers(), key.public_numbers().y
-        return {
-            "kty": "DSA",
-            "y": _base64url(y),
-            "p": _base64url(known.p),
-            "q": _base64url(known.q),
-            "g": _base64url(known.g),
-        }
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        return {"kty": "OKP", "crv": "Ed25519", "x": base64.urlsafe_b64encode(raw).decode().rstrip("=")}
-    raise ValueError("must be an RSA, DSA or Ed25519 key")
+    if not isinstance(key, PublicKey):
+        raise ValueError("must be an RSA, DSA or Ed25519 key")
+    return key_as_json(encode_public_key(key))
 
 
 def _check(secret: bytes, kind: int, mac: bytes, data: bytes, stretching: Stretching | None) -> bool:
@@ -157,68 +146,12 @@ def _pbkdf2_parts(rest: bytes) -> tuple[Stretching, bytes] | None:
     return (Stretching(rest[4:at], iterations, bits), mac) if len(mac) == mac_size else None
 
 
-def _from_octets(octets: bytes) -> PublicKey | None:
-    head = _strings(octets, 1, whole=False)
-    if head is None or len(octets) < 6 + len(head[0]) or len(octets) > MAX_ANSWER:
+def _strings(octets: bytes, count: int) -> list[bytes] | None:
+    """`count` strs and nothing else."""
+    reader = Reader(octets)
+    try:
+        parts = [reader.string() for _ in range(count)]
+        reader.finish()
+    except Malformed:
         return None
-    kind, rest = head[0].decode("latin-1"), octets[6 + len(head[0]) :]
-    if kind == "RSA_PUB_KEY" and (parts := _strings(rest, 2, whole=False)):
-        return _rsa(_integer(parts[1]), _integer(parts[0]))
-    if kind == "DSA_PUB_KEY" and (parts := _strings(rest, 4, whole=False)):
-        q, p, g, y = map(_integer, parts)
-        return _dsa(p, q, g, y)
-    if kind == "ED25519_PUB_KEY" and (parts := _strings(rest, 1, whole=False)):
-        return ed25519.Ed25519PublicKey.from_public_bytes(parts[0])
-    return None
-
-
-def _from_jwk(said: dict[str, Any]) -> PublicKey | None:
-    def number(member: str) -> int:
-        return _integer(_unpadded(said[member]))
-
-    kind = said.get("kty")
-    if kind == "RSA":
-        return _rsa(number("n"), number("e"))
-    if kind == "DSA":
-        return _dsa(number("p"), number("q"), number("g"), number("y"))
-    if kind == "OKP" and said.get("crv") == "Ed25519":
-        return ed25519.Ed25519PublicKey.from_public_bytes(_unpadded(said["x"]))
-    return None
-
-
-def _rsa(modulus: int, exponent: int) -> PublicKey:
-    if modulus.bit_length() > _MAX_RSA_BITS or exponent.bit_length() > 64:
-        raise ValueError("too large")
-    return rsa.RSAPublicNumbers(exponent, modulus).public_key()
-
-
-def _dsa(p: int, q: int, g: int, y: int) -> PublicKey:
-    if max(number.bit_length() for number in (p, q, g, y)) > _MAX_DSA_BITS:
-        raise ValueError("too large")
-    return dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
-
-
-def _strings(octets: bytes, count: int, *, whole: bool = True) -> list[bytes] | None:
-    """`count` strs one after another; None where they are cut short, or where more follows and they are the `whole`."""
-    parts, at = [], 0
-    for _ in range(count):
-        if len(octets) < at + 4:
-            return None
-        (size,) = struct.unpack_from(">I", octets, at)
-        if len(octets) < at + 4 + size:
-            return None
-        parts.append(octets[at + 4 : at + 4 + size])
-        at += 4 + size
-    return None if whole and at != len(octets) else parts
-
-
-def _integer(octets: bytes) -> int:
-    return int.from_bytes(octets, "big")
-
-
-def _unpadded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _base64url(number: int) -> str:
-    return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).decode().rstrip("=")
+    return parts

@@ -53,8 +53,8 @@ SELECT owner_id FROM identifier WHERE key = $1
 UPDATE identifier SET owner_id = $2 WHERE key = $1
 
 -- name: owned_elsewhere
--- What an enterprise owns below prefixes of others, in order of key.
-SELECT key FROM identifier WHERE key > $2 AND owner_id = $1 ORDER BY key LIMIT $3
+-- What an enterprise owns below prefixes of others, in order of key; the records of prefixes (0.NA) are none of these.
+SELECT key FROM identifier WHERE key > $2 AND owner_id = $1 AND NOT starts_with(key, '0.NA/') ORDER BY key LIMIT $3
 
 -- name: lock_one
 -- Held until the change is committed, so that two revisions of one identifier follow each other.

@@ -16,17 +16,18 @@ WHERE prefix.state = 'rejected' RETURNING prefix
 -- Where one is met on several ways the longest counts: it passes all of the others.
 WITH RECURSIVE tree AS (
     SELECT p.prefix, 0 AS depth,
-           p.state <> 'active' OR p.hold_reason IS NOT NULL OR e.state <> 'active' OR coalesce(u.suspended, false) AS suspended,
-           coalesce(p.hold_reason, e.state_reason, u.suspended_reason) AS reason,
-           coalesce(u.answering, true) AND NOT p.hold_stops_answering
+           p.state <> 'active' OR p.hold_reason IS NOT NULL OR p.top_level_hold IS NOT NULL OR e.state <> 'active'
+               OR coalesce(u.suspended, false) AS suspended,
+           coalesce(p.top_level_hold, p.hold_reason, e.state_reason, u.suspended_reason) AS reason,
+           coalesce(u.answering, true) AND NOT p.hold_stops_answering AND p.top_level_hold IS NULL
                AND NOT (e.state <> 'active' AND e.stop_answering) AS answering
     FROM prefix p JOIN enterprise e ON e.id = p.enterprise_id LEFT JOIN prefix u ON u.prefix = p.parent
     WHERE p.prefix = ANY ($1::text[])
     UNION ALL
     SELECT c.prefix, t.depth + 1,
-           c.state <> 'active' OR c.hold_reason IS NOT NULL OR e.state <> 'active' OR t.suspended,
-           coalesce(c.hold_reason, e.state_reason, t.reason),
-           t.answering AND NOT c.hold_stops_answering AND NOT (e.state <> 'active' AND e.stop_answering)
+           c.state <> 'active' OR c.hold_reason IS NOT NULL OR c.top_level_hold IS NOT NULL OR e.state <> 'active' OR t.suspended,
+           coalesce(c.top_level_hold, c.hold_reason, e.state_reason, t.reason),
+           t.answering AND NOT c.hold_stops_answering AND c.top_level_hold IS NULL AND NOT (e.state <> 'active' AND e.stop_answering)
     FROM tree t JOIN prefix c ON c.parent = t.prefix JOIN enterprise e ON e.id = c.enterprise_id
     WHERE t.depth < 32
 ), settled AS (SELECT DISTINCT ON (prefix) * FROM tree ORDER BY prefix, depth DESC)
@@ -36,6 +37,10 @@ FROM settled s WHERE p.prefix = s.prefix RETURNING p.prefix
 -- name: hold_prefix
 -- A reason that is NULL lets it go.
 UPDATE prefix SET hold_reason = $2, hold_stops_answering = $3 WHERE prefix = $1 RETURNING prefix
+
+-- name: hold_by_top_level
+-- It is neither registered under nor answered then; a reason that is NULL lets it go.
+UPDATE prefix SET top_level_hold = $2 WHERE prefix = $1 RETURNING prefix
 
 -- name: host_prefix
 UPDATE prefix SET hosting = $2, site = $3::text::jsonb

@@ -28,6 +28,14 @@ UPDATE top_level_task SET attempts = attempts + 1, last_error = $2, due_at = now
     state = CASE WHEN attempts + 1 >= $4 THEN 'failed' ELSE state END
 WHERE id = $1 AND state = 'queued' RETURNING state
 
+-- name: task_stuck
+UPDATE top_level_task SET state = 'failed', attempts = attempts + 1, last_error = left($2, 500)
+WHERE id = $1 AND state IN ('queued', 'submitted')
+
+-- name: lock_application_of_prefix
+-- The newest that was given the prefix.
+SELECT id, state FROM application WHERE prefix = $1 ORDER BY id DESC LIMIT 1 FOR UPDATE
+
 -- name: task_decided
 UPDATE top_level_task SET state = $2, reason = $3, finished_at = now() WHERE id = $1
 

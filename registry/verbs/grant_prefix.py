@@ -8,6 +8,7 @@ from typing import Any
 from core.access import Prefix, PrefixState, Principal, Role, Scope, require_role, require_writer
 from core.database import store_errors
 from core.errors import BodyInvalid, EnterpriseState, EnterpriseUnknown, FieldProblem, PrefixTaken
+from core.handle.administration import PREFIX_RECORDS
 from core.identifier import fold_case
 from core.sqlfiles import load_sql
 from registry.fields import read_flag, read_number
@@ -138,6 +139,9 @@ def _parse(body: dict[str, Any], node_prefix: str) -> _Wish:
     enterprise = read_number(body.get("enterprise_id"), "enterprise_id", problems)
     wanted, sensitive = read_scheme_prefix(body, problems)
     foreign = wanted is not None and is_foreign(fold_case(wanted), node_prefix)
+    if wanted is not None and fold_case(wanted) == PREFIX_RECORDS:
+        en, zh = "is where the records of prefixes are", "用于存放前缀记录，不能分配"
+        problems.append(FieldProblem("prefix", "prefix-reserved", en, zh))
     if "foreign" in body and read_flag(body["foreign"], "foreign", problems) != foreign and not problems:
         en = f"must say whether the prefix lies beside the node's own, {node_prefix}"
         problems.append(

@@ -1,0 +1,45 @@
+"""Administration by Handle clients, joined: the registry's verbs behind it, sessions in Redis, the doors of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from core.settings import Settings
+from core.tickets import Tickets
+from registry.handle.administration import HandleAdministration
+from registry.handle.doors import HANDLE, HandleDoor, administrator_of
+from registry.handle.http_login import HttpLogin
+from registry.handle.sessions import Sessions
+from registry.hosting import one_server_site, parse_site
+from registry.room import Registry
+from resolver.administered import ADMINISTRATORS, Administrators
+
+
+def handle_administration(
+    app: web.Application,
+    settings: Settings,
+    registry: Registry,
+    node_id: str,
+    site: Callable[[], dict[str, Any] | None],
+) -> Tickets:
+    """The doors' parts, put into the application; what is to be closed with it. `site` gives the HS_SITE of the node in JSON
+    form, None where the Handle protocol is not served."""
+    tickets = Tickets(
+        settings.redis_url.get_secret_value(), node_id, "handle-session", timeout_seconds=settings.redis_timeout_seconds
+    )
+    administration = HandleAdministration(registry)
+    login = HttpLogin(administration.login, Sessions(tickets, settings.handle_session_seconds))
+    app[HANDLE] = HandleDoor(
+        registry, administration, login, settings.handle_certificate_header, lambda: site() or _of_http(settings)
+    )
+    app[ADMINISTRATORS] = Administrators(administrator_of, administration)
+    return tickets
+
+
+def _of_http(settings: Settings) -> dict[str, Any]:
+    """The site of a node that serves HTTP alone."""
+    ports = {"HTTP": settings.http_port} | ({"HTTPS": settings.https_port} if settings.https_port else {})
+    return parse_site(one_server_site(settings.handle_public_address, ports), "site", [])

@@ -1,0 +1,203 @@
+"""The HTTP JSON interface of Handle clients, where it changes things: `PUT` and `DELETE /api/handles/{handle}`, lists, sessions.
+
+Administrators come by Basic, a session or a certificate (`registry.handle.http_login`); a key of the node is taken as well.
+`GET /api/handles/{handle}` is a door of the resolver.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from core.errors import Problem
+from core.exchange import ANY_ORIGIN
+from core.handle.administration import Acting, Administrator
+from core.identifier import MAX_BYTES
+from core.problems import MEDIA_TYPE, document
+from core.tls import client_certificate, is_confidential
+from core.web import (
+    REQUEST_ID,
+    REST_OF_PATH,
+    TRUSTED_PROXIES,
+    identifier_in_path,
+    json_answer,
+    now,
+    preferred_language,
+    read_json,
+    source_of,
+    whole_number,
+)
+from registry.handle.acting import KeyHolder
+from registry.handle.administration import HandleAdministration
+from registry.handle.http_login import HttpCall, HttpLogin, scheme_of
+from registry.handle.listing import MAX_PAGE, READ_AT_MOST
+from registry.handle.sessions import Session
+from registry.handle.wishes import indexes_of, read_values, writing_of
+from registry.room import Registry
+from registry.verbs.read import named_prefix
+
+HANDLES = "/api/handles/"
+_PRIVATE = {"Cache-Control": "private, no-store", **ANY_ORIGIN}
+_SUCCESS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HandleDoor:
+    """One for each worker. `certificate_header` is where a trusted proxy puts the certificate of a client, empty: nowhere;
+    `site` gives the HS_SITE of this node in JSON form."""
+
+    registry: Registry
+    administration: HandleAdministration
+    login: HttpLogin
+    certificate_header: str
+    site: Callable[[], dict[str, Any]]
+
+
+HANDLE: web.AppKey[HandleDoor] = web.AppKey("handle", HandleDoor)
+_Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def add_routes(app: web.Application) -> None:
+    one = f"{HANDLES}{{identifier:{REST_OF_PATH}}}"
+    app.router.add_put(one, _told(put_handle))
+    app.router.add_delete(one, _told(delete_handle))
+    app.router.add_get("/api/handles", _told(list_handles))
+    app.router.add_post("/api/sessions", _told(post_session))
+    app.router.add_get("/api/sessions/this", _told(this_session))
+    app.router.add_put("/api/sessions/this", _told(this_session))
+    app.router.add_delete("/api/sessions/this", _told(delete_session))
+    app.router.add_get("/api/site", _told(get_site))
+    app.router.add_get("/api/prefixes", _told(list_prefixes))
+
+
+async def administrator_of(request: web.Request) -> Administrator:
+    """Who calls. Errors: those of `HttpLogin.administrator`, and of the directory for a key."""
+    door = request.app[HANDLE]
+    call = http_call(request)
+    if scheme_of(call.authorization) != "bearer":
+        return await door.login.administrator(call)
+    principal = await door.registry.directory.principal(call.authorization, now(), call.source)
+    return KeyHolder("", "", 0, principal)
+
+
+def http_call(request: web.Request) -> HttpCall:
+    door, trusted = request.app[HANDLE], request.app[TRUSTED_PROXIES]
+    certificate = client_certificate(request, door.certificate_header, trusted)
+    confidential = is_confidential(request, trusted)
+    return HttpCall(request.headers.get("Authorization"), confidential, source_of(request), certificate)
+
+
+async def put_handle(request: web.Request) -> web.Response:
+    """201 where the record, or each of the values named by `index`, is new; else 200."""
+    door, acting, named = await _asked(request)
+    wish = writing_of(request)
+    values = read_values(await read_json(request), named, wish)
+    administration = door.administration
+    if wish.indexes is not None:
+        made = await administration.add(acting, named, values, overwrite=wish.overwrite)
+    else:
+        made = await administration.create(acting, named, values, overwrite=wish.overwrite, mint=wish.mint)
+    return _success(made.name, 201 if made.created else 200)
+
+
+async def delete_handle(request: web.Request) -> web.Response:
+    """The record is withdrawn; with `index` values are taken away."""
+    door, acting, named = await _asked(request)
+    indexes = indexes_of(request)
+    if indexes:
+        await door.administration.remove(acting, named, sorted(indexes))
+    else:
+        await door.administration.delete(acting, named)
+    return _success(named)
+
+
+async def list_handles(request: web.Request) -> web.Response:
+    """`prefix`, `page` from 0, `pageSize`: 0 only counts. A page is read in order from the beginning, so only so far."""
+    acting = _acting(request, await administrator_of(request))
+    administration = request.app[HANDLE].administration
+    prefix = named_prefix(request.query.get("prefix", "").removeprefix("0.NA/"))
+    size = whole_number(request, "pageSize", default=MAX_PAGE, least=0, most=MAX_PAGE)
+    page = whole_number(request, "page", default=0, least=0, most=READ_AT_MOST // max(size, 1))
+    total = await administration.count(acting, prefix)
+    handles = await administration.page(acting, prefix, page, size) if size else []
+    told = {"responseCode": _SUCCESS, "prefix": prefix, "totalCount": str(total), "page": page, "pageSize": size}
+    return json_answer(told | {"handles": handles}, headers=_PRIVATE)
+
+
+async def post_session(request: web.Request) -> web.Response:
+    named, session = await request.app[HANDLE].login.begin(http_call(request))
+    return json_answer(_session_json(named, session), status=201, headers=_PRIVATE)
+
+
+async def this_session(request: web.Request) -> web.Response:
+    """What the session is, after what the header proves."""
+    named, session = await request.app[HANDLE].login.session(http_call(request))
+    return json_answer(_session_json(named, session), headers=_PRIVATE)
+
+
+async def delete_session(request: web.Request) -> web.Response:
+    login = request.app[HANDLE].login
+    named, _ = await login.session(http_call(request))
+    await login.sessions.end(named)
+    return web.Response(status=204, headers=_PRIVATE)
+
+
+async def get_site(request: web.Request) -> web.Response:
+    """What clients need to find and to check this node."""
+    return json_answer(request.app[HANDLE].site(), headers=ANY_ORIGIN)
+
+
+async def list_prefixes(request: web.Request) -> web.Response:
+    """The records of the prefixes that are answered here, after the one named by `after`."""
+    limit = whole_number(request, "limit", default=MAX_PAGE, least=1, most=MAX_PAGE)
+    after = request.query.get("after", "")[:100]
+    homed = await request.app[HANDLE].administration.homed(None, after, limit)
+    return json_answer({"responseCode": _SUCCESS, "prefixes": homed}, headers=ANY_ORIGIN)
+
+
+async def _asked(request: web.Request) -> tuple[HandleDoor, Acting, str]:
+    """The door, who acts, and the handle of the path. Who it is comes first: a stranger learns nothing else."""
+    acting = _acting(request, await administrator_of(request))
+    return request.app[HANDLE], acting, str(identifier_in_path(request, HANDLES))
+
+
+def _acting(request: web.Request, administrator: Administrator) -> Acting:
+    return Acting(administrator, source_of(request), request[REQUEST_ID])
+
+
+def _success(handle: str, status: int = 200) -> web.Response:
+    return json_answer({"responseCode": _SUCCESS, "handle": handle}, status=status, headers=_PRIVATE)
+
+
+def _session_json(named: str, session: Session) -> dict[str, Any]:
+    told: dict[str, Any] = {"sessionId": named, "nonce": base64.b64encode(session.nonce).decode()}
+    if session.administrator is not None:
+        told |= {"authenticated": True, "id": str(session.administrator)}
+    return told
+
+
+def _told(handler: _Handler) -> _Handler:
+    """Problems as Handle clients read them: a response code beside our own members; what is wrong with a body is 400."""
+
+    async def told(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except Problem as problem:
+            return _problem(request, problem)
+
+    return told
+
+
+def _problem(request: web.Request, problem: Problem) -> web.Response:
+    status = 400 if problem.status == 422 else problem.status
+    body = document(problem, language=preferred_language(request), request_id=request.get(REQUEST_ID, ""))
+    body |= {"status": status, "responseCode": problem.handle_code, "message": problem.en}
+    if "identifier" in request.match_info:  # as it was named: who is refused learns nothing else
+        body["handle"] = request.match_info["identifier"][:MAX_BYTES]
+    headers = {"Content-Type": MEDIA_TYPE, **ANY_ORIGIN, **problem.headers}
+    return web.Response(body=orjson.dumps(body), status=status, headers=headers)

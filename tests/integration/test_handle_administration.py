@@ -1,0 +1,381 @@
+"""Administration by Handle clients over HTTP JSON: permissions bit by bit, one record behind all doors, nothing for strangers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import timedelta
+from typing import Any, cast
+
+import asyncpg
+import pytest
+
+from core.database import open_pool
+from core.directory import Directory
+from core.errors import AdministratorNotAllowed
+from core.handle.administration import Acting
+from core.handle.authority import Power
+from core.sealing import Vault, new_key, parse_keys
+from node.personal_data import rotate
+from registry.handle.administration import HandleAdministration
+from registry.handle.prefix_records import secret_place
+from registry.room import Registry
+from tests.handle_caller import SECRET, administer, basic
+from tests.harness import Answer, Node, at, item, text_value, until
+
+PREFIX, ADMIN = "20.500.12345", "301:0.NA/20.500.12345"
+RECORD = f"/api/handles/{at('0.NA/' + PREFIX)}"
+JSON = {"Content-Type": "application/json"}
+BITS = list(Power)
+
+
+def admin_value(index: int, named: int, powers: int, handle: str = f"0.NA/{PREFIX}") -> dict[str, Any]:
+    data = {"handle": handle, "index": named, "permissions": f"{powers:012b}"}
+    return {"index": index, "type": "HS_ADMIN", "data": {"format": "admin", "value": data}}
+
+
+@pytest.fixture
+async def handled(node: Node) -> Node:
+    """A node with the foreign prefix, whose administrator may do everything."""
+    await administer(node.settings, ADMIN)
+
+    async def known() -> bool:
+        return (await node.anybody.get(RECORD)).status == 200
+
+    await until(known, 5)
+    return node
+
+
+async def call(node: Node, method: str, path: str, body: Any = None, who: str = ADMIN, secret: str = SECRET) -> Answer:
+    return await node.anybody.call(method, f"/api/handles/{path}", body, headers=basic(who, secret))
+
+
+async def test_each_permission_opens_its_own_calls_and_no_other(handled: Node) -> None:
+    """A table: one administrator for each bit, each call tried by each."""
+    keys = [{"index": 401 + n, "type": "HS_SECKEY", "data": f"key {n}"} for n in range(len(BITS))]
+    admins = [admin_value(1001 + n, 401 + n, bit) for n, bit in enumerate(BITS)]
+    made = await call(handled, "PUT", f"{at('0.NA/' + PREFIX)}?index=various", [*keys, *admins])
+    assert made.status == 201, made.body
+    values = [text_value(1, "A", "a"), text_value(2, "B", "b"), text_value(3, "C", "c", permissions="1100")]
+    values += [*admins, admin_value(100, 999, 1)]
+    whole = [text_value(1, "A", "a")]
+    table: list[tuple[Power, str, str, Any]] = [
+        (Power.ADD_HANDLE, "PUT", "new-{n}", whole),
+        (Power.DELETE_HANDLE, "DELETE", "{n}", None),
+        (Power.MODIFY_VALUE, "PUT", "{n}?index=1", [text_value(1, "A", "other")]),
+        (Power.REMOVE_VALUE, "DELETE", "{n}?index=2", None),
+        (Power.ADD_VALUE, "PUT", "{n}?index=various", [text_value(5, "E", "e")]),
+        (Power.MODIFY_ADMIN, "PUT", "{n}?index=100", [admin_value(100, 999, 2)]),
+        (Power.REMOVE_ADMIN, "DELETE", "{n}?index=100", None),
+        (Power.ADD_ADMIN, "PUT", "{n}?index=101", [admin_value(101, 999, 1)]),
+    ]
+    wrong, number = [], 0
+    items = [item(f"{PREFIX}/{n}") | {"values": values} for n in range(len(table) * len(BITS) + 20)]
+    assert (await handled.operator.post("/api/v1/identifiers:batch", {"items": items})).json["counts"]["created"]
+    for needed, method, path, body in table:
+        for n, bit in enumerate(BITS):
+            number += 1
+            who = f"{401 + n}:0.NA/{PREFIX}"
+            answer = await call(handled, method, at(f"{PREFIX}/") + path.format(n=number), body, who, f"key {n}")
+            if (answer.status < 300) != (bit == needed) or (
+                answer.status >= 300 and answer.json["responseCode"] != 401
+            ):
+                wrong.append((method, path, bit.name, answer.status, answer.body))
+    for n, bit in enumerate(BITS):
+        who = basic(f"{401 + n}:0.NA/{PREFIX}", f"key {n}")
+        read = await handled.anybody.get(f"/api/handles/{at(PREFIX + '/0')}?index=3", headers=who)
+        if (read.json["responseCode"] == 1) != (bit == Power.AUTHORISED_READ):
+            wrong.append(("read", "", bit.name, read.status, read.body))
+        listed = await handled.anybody.get(f"/api/handles?prefix={PREFIX}", headers=who)
+        if (listed.status == 200) != (bit == Power.LIST_HANDLES):
+            wrong.append(("list", "", bit.name, listed.status, listed.body))
+    assert not wrong
+
+
+async def test_values_closed_to_administrators_and_replacing_by_difference(handled: Node) -> None:
+    name = at(f"{PREFIX}/closed")
+    values = [text_value(1, "A", "a"), text_value(2, "B", "b", permissions="1010")]
+    assert (await call(handled, "PUT", name, {"values": values})).status == 201
+    assert (await call(handled, "PUT", f"{name}?index=2", [text_value(2, "B", "x")])).json["responseCode"] == 401
+    assert (await call(handled, "DELETE", f"{name}?index=2")).status == 403
+    replaced = await call(handled, "PUT", name, {"values": [text_value(1, "A", "new"), values[1]]})
+    assert replaced.status == 200, "what is closed stays as it is"
+    assert (await call(handled, "PUT", name, {"values": [text_value(1, "A", "b")]})).status == 403
+
+
+async def test_strangers_cannot_tell_what_is_there(handled: Node) -> None:
+    """Neither without credentials, nor with wrong ones, nor as an administrator of another prefix."""
+    await administer(handled.settings, "300:0.NA/20.500.99999", "other")
+    there, nothing = f"{PREFIX}/secret-name", f"{PREFIX}/secret-none"
+    assert (await call(handled, "PUT", at(there), {"values": [text_value(1, "A", "a")]})).status == 201
+    callers = [
+        JSON,
+        basic(ADMIN, "wrong"),
+        basic("302:0.NA/20.500.12345"),
+        basic("300:0.NA/20.500.99999", "other"),
+        JSON | {"Authorization": "Basic ???"},
+        JSON | {"Authorization": 'Handle version="0", sessionId="none"'},
+    ]
+    one = [text_value(1, "A", "a")]
+    for headers in callers:
+        for method, more, body in (
+            ("PUT", "?overwrite=false", one),
+            ("PUT", "", one),
+            ("PUT", "?index=various", one),
+            ("PUT", "?index=1&overwrite=false", one),
+            ("PUT", "?mintNewSuffix=true", one),
+            ("DELETE", "", None),
+            ("DELETE", "?index=1", None),
+        ):
+            told = []
+            for name in (there, nothing):
+                answer = await handled.anybody.call(method, f"/api/handles/{at(name)}{more}", body, headers=headers)
+                assert answer.status in (401, 403), (headers, method, more, answer.body)
+                text = answer.body.decode().replace(name, "").replace(answer.json["request_id"], "")
+                told.append((answer.status, answer.headers.get("WWW-Authenticate"), text))
+            assert told[0] == told[1], (headers, method, more)
+
+
+async def test_one_record_behind_all_doors(handled: Node) -> None:
+    """Made by a Handle client and revised over REST, and the reverse; binary data, partners and templates included."""
+    binary = {
+        "index": 7,
+        "type": "BLOB",
+        "data": {"format": "base64", "value": base64.b64encode(bytes(range(256))).decode()},
+    }
+    values = [text_value(1, "A", "a", ttl=60), binary, admin_value(100, 301, 0xFFF)]
+    name = f"{PREFIX}/Both"
+    assert (await call(handled, "PUT", at(name), {"values": values, "handle": name})).status == 201
+    read = await handled.operator.get(f"/api/v1/identifiers/{at(name)}")
+    assert [value["data"] for value in read.json["values"]] == [value["data"] for value in values]
+    revised = {"values": [text_value(1, "A", "by REST"), text_value(2, "P", "x", visibility="partners"), binary]}
+    answer = await handled.operator.put(f"/api/v1/identifiers/{at(name)}", revised)
+    assert answer.status == 200 and answer.json["version"] == 2
+    again = [text_value(2, "P", "by Handle", permissions="1100"), text_value(3, "Q", "q")]
+    assert (await call(handled, "PUT", f"{at(name)}?index=various", again)).status == 200
+    held = (await handled.operator.get(f"/api/v1/identifiers/{at(name)}")).json
+    shown = {value["index"]: value for value in held["values"]}
+    assert shown[2]["visibility"] == "partners" and shown[2]["data"]["value"] == "by Handle"
+    assert shown[7]["data"] == binary["data"] and held["version"] == 3
+    history = (await handled.operator.get(f"/api/v1/history/{at(name)}")).json["items"]
+    audit = (await handled.operator.get("/api/v1/audit?limit=50")).json["items"]
+    assert len(history) >= 2 and any(entry["action"] == "register" for entry in audit)
+    open_ = [value["index"] for value in (await handled.anybody.get(f"/api/handles/{at(name)}")).json["values"]]
+    assert open_ == [1, 3, 7]
+
+
+async def test_a_deleted_record_is_withdrawn_and_comes_back_as_a_new_version(handled: Node) -> None:
+    name, one = f"{PREFIX}/again", {"values": [text_value(1, "A", "a")]}
+    assert (await call(handled, "PUT", at(name), one)).status == 201
+    assert (await call(handled, "DELETE", at(name))).json == {"responseCode": 1, "handle": name}
+    gone = await handled.anybody.get(f"/api/handles/{at(name)}")
+    assert gone.status == 410 and gone.json["withdrawn"]["reason"] == "Handle 删除"
+    assert (await call(handled, "DELETE", at(name))).json["responseCode"] == 100
+    assert (await call(handled, "PUT", f"{at(name)}?overwrite=false", one)).status == 201
+    assert (await handled.operator.get(f"/api/v1/identifiers/{at(name)}")).json["version"] == 3
+    recalled = {"reason": "recall"}
+    assert (await handled.operator.post(f"/api/v1/identifiers/{at(name)}/withdraw", recalled)).status == 200
+    refused = await call(handled, "PUT", at(name), one)
+    assert (refused.status, refused.json["responseCode"]) == (409, 101), (
+        "a recall is not taken back by sending it again"
+    )
+
+
+async def test_bodies_codes_and_statuses(handled: Node) -> None:
+    name, one = at(f"{PREFIX}/codes"), text_value(1, "A", "a")
+    for body, number in (
+        ({"values": [one]}, 201),
+        ([one], 200),
+        (one, 200),
+        ({"handle": f"{PREFIX}/CODES", "values": [one]}, 200),
+    ):
+        assert (await call(handled, "PUT", name, body)).status == number, body
+    assert (await call(handled, "PUT", f"{name}?index=2", [{"index": 2, "type": "B", "data": "bare"}])).status == 201
+    wrong = [
+        ("PUT", f"{name}?overwrite=false", [one], 409, 101),
+        ("PUT", f"{name}?index=2&overwrite=false", [text_value(2, "B", "b")], 409, 201),
+        ("PUT", f"{name}?index=2", [one], 400, 202),
+        ("PUT", name, {"handle": f"{PREFIX}/other", "values": [one]}, 400, 202),
+        ("PUT", name, {"values": [{"index": 0, "type": "", "data": 5}]}, 400, 202),
+        ("PUT", f"{name}?index=x", [one], 400, 4),
+        ("PUT", at(f"{PREFIX}/none") + "?index=various", [one], 404, 100),
+        ("DELETE", f"{name}?index=9", None, 400, 200),
+        ("PUT", at("99.1/x"), [one], 400, 301),
+        ("PUT", at("no-slash"), [one], 400, 102),
+    ]
+    for method, path, body, status, code in wrong:
+        answer = await call(handled, method, path, body)
+        assert (answer.status, answer.json["responseCode"]) == (status, code), (method, path, answer.body)
+    headers = basic(ADMIN) | {"Content-Type": "text/plain"}
+    answer = await handled.anybody.call("PUT", f"/api/handles/{name}", [one], headers=headers)
+    assert (answer.status, answer.json["responseCode"]) == (400, 4)
+    minted = await call(handled, "PUT", f"{at(PREFIX + '/lot-')}?mintNewSuffix=true", {"values": [one]})
+    assert (
+        minted.status == 201 and minted.json["handle"].startswith(f"{PREFIX}/lot-") and len(minted.json["handle"]) > 40
+    )
+
+
+async def test_many_at_once_are_not_taken_for_guessers(handled: Node) -> None:
+    names = [at(f"{PREFIX}/at-once-{number}") for number in range(60)]
+    answers = await asyncio.gather(*(call(handled, "PUT", name, [text_value(1, "A", "a")]) for name in names))
+    assert {answer.status for answer in answers} == {201}
+
+
+async def test_changes_at_once_are_judged_one_after_another(handled: Node) -> None:
+    name = at(f"{PREFIX}/busy")
+    await call(handled, "PUT", name, [text_value(1, "A", "a")])
+    some = [call(handled, "PUT", f"{name}?index={index}", [text_value(index, "B", "b")]) for index in range(2, 6)]
+    answers = await asyncio.gather(*some)
+    assert {answer.status for answer in answers} <= {201, 503}
+    held = (await handled.anybody.get(f"/api/handles/{name}?auth=true")).json["values"]
+    assert len(held) == 1 + sum(answer.status == 201 for answer in answers)
+
+
+async def test_the_record_of_a_prefix_below_is_made_by_who_may_add_prefixes(handled: Node) -> None:
+    whose = (await handled.operator.get(f"/api/v1/prefixes/{PREFIX}")).json["enterprise_id"]
+    for number, enterprise in ((1, whose), (2, 1)):
+        wish = {"enterprise_id": enterprise, "prefix": f"{PREFIX}.{number}"}
+        assert (await handled.operator.post("/api/v1/prefixes", wish)).status == 201
+    below = at(f"0.NA/{PREFIX}.1")
+    one = [admin_value(100, 301, 0xFFF)]
+    assert (await call(handled, "PUT", f"{below}?index=various", one)).status == 404
+    assert (await call(handled, "PUT", below, one)).status == 201
+    assert (await call(handled, "PUT", at(f"{PREFIX}.1/x"), [text_value(1, "A", "a")])).status == 201
+    assert (await call(handled, "PUT", at(f"0.NA/{PREFIX}.2"), one)).status == 403, "it is another enterprise's"
+    assert (await call(handled, "PUT", at(f"0.NA/{PREFIX}.3"), one)).json["responseCode"] == 301
+    assert (await call(handled, "DELETE", below)).status == 403
+
+
+async def test_the_place_of_prefix_records_is_given_to_nobody(handled: Node) -> None:
+    refused = await handled.operator.post("/api/v1/prefixes", {"enterprise_id": 1, "prefix": "0.na"})
+    assert refused.status == 422 and refused.json["errors"][0]["slug"] == "prefix-reserved"
+    key = await handled.operator.put(
+        f"/api/v1/identifiers/{at('0.NA/' + PREFIX)}", {"values": [text_value(1, "A", "a")]}
+    )
+    assert key.status in (403, 404)
+
+
+async def test_lists_are_paged_counted_and_leave_out_what_was_withdrawn(handled: Node) -> None:
+    for name in ("b", "a", "C", "d"):
+        assert (await call(handled, "PUT", at(f"{PREFIX}/{name}"), [text_value(1, "A", "a")])).status == 201
+    await call(handled, "DELETE", at(f"{PREFIX}/d"))
+    pages = []
+    for page in range(3):
+        path = f"?prefix={PREFIX}&page={page}&pageSize=2"
+        answer = await handled.anybody.get(f"/api/handles{path}", headers=basic(ADMIN))
+        assert answer.json["totalCount"] == "3" and answer.json["pageSize"] == 2
+        pages.append(answer.json["handles"])
+    assert pages == [[f"{PREFIX}/a", f"{PREFIX}/b"], [f"{PREFIX}/C"], []]
+    counted = await handled.anybody.get(f"/api/handles?prefix=0.NA/{PREFIX}&pageSize=0", headers=basic(ADMIN))
+    assert counted.json["handles"] == [] and counted.json["totalCount"] == "3"
+    homed = await handled.anybody.get("/api/prefixes")
+    assert f"0.NA/{PREFIX}" in homed.json["prefixes"]
+    assert (await handled.anybody.get("/api/site")).json["servers"]
+
+
+async def test_secrets_are_nowhere_to_be_read(handled: Node, database: str) -> None:
+    """Not in the record for anybody, an administrator or the operator; not in its row, its history or Redis; sealed anew."""
+    spare = "another-secret-7531"
+    put = await call(
+        handled, "PUT", f"{at('0.NA/' + PREFIX)}?index=302", [{"index": 302, "type": "HS_SECKEY", "data": spare}]
+    )
+    assert put.status == 201
+    check = await handled.anybody.get(f"{RECORD}?index=301")
+    assert (check.status, check.json["responseCode"], check.json["values"]) == (200, 200, []), (
+        "how pyhandle checks a user"
+    )
+    for headers in (basic(ADMIN), {"Authorization": f"Bearer {handled.operator.key}"}):
+        shown = await handled.anybody.get(RECORD, headers=headers)
+        assert {value["index"] for value in shown.json["values"]} >= {100, 200, 301, 302}
+        assert spare not in shown.body.decode() and SECRET not in shown.body.decode()
+    page = await handled.anybody.get(f"/{at('0.NA/' + PREFIX)}", headers={"Accept": "text/html"})
+    assert page.status == 200 and spare not in page.body.decode()
+    connection = await asyncpg.connect(database)
+    tables = ["identifier", "identifier_change", "audit", "handle_secret", "api_key"]
+    for table in tables:
+        for row in await connection.fetch(f"SELECT * FROM {table}"):
+            assert spare not in str(tuple(row)) and spare.encode() not in b"".join(
+                v for v in row if isinstance(v, bytes)
+            )
+    other = parse_keys(new_key())[0]
+    assert (await rotate(database, (other, *handled.settings.personal_data_keys)))[0] == 2
+    sealed = await connection.fetchval("SELECT sealed FROM handle_secret WHERE index = 302")
+    await connection.close()
+    assert Vault((other,)).open(sealed, secret_place(f"0.NA/{PREFIX}", 302)) == spare.encode()
+
+
+async def test_a_secret_in_any_record_makes_an_administrator_where_hs_admin_names_it(handled: Node) -> None:
+    """Groups are followed; who is named by a record of another enterprise acts in that one's name."""
+    who = f"{handled.prefix}/robot"
+    made = await handled.owner.post("/api/v1/identifiers", {"identifier": who, "values": [
+        {"index": 300, "type": "HS_SECKEY", "data": "robot's"},
+        {"index": 200, "type": "HS_VLIST", "data": {"format": "vlist", "value": [{"handle": who, "index": 300}]}},
+    ]})  # fmt: skip
+    assert made.status == 201, made.body
+    one = [text_value(1, "A", "a"), admin_value(100, 200, 0x010, who)]
+    name = at(f"{PREFIX}/by-robot")
+    assert (await call(handled, "PUT", name, {"values": one})).status == 201
+    robot = f"300:{who}"
+    assert (await call(handled, "PUT", f"{name}?index=1", [text_value(1, "A", "b")], robot, "robot's")).status == 200
+    assert (await call(handled, "PUT", f"{name}?index=2", [text_value(2, "A", "b")], robot, "robot's")).status == 403
+    keys = (await handled.operator.get("/api/v1/keys?limit=100")).json["items"]
+    mine = [key for key in keys if key["label"] == robot]
+    assert len(mine) == 1 and mine[0]["role"] == "writer"
+    revoked = await handled.operator.call("DELETE", f"/api/v1/keys/{mine[0]['key_id']}")
+    assert revoked.status == 200
+    after = await call(handled, "PUT", f"{name}?index=1", [text_value(1, "A", "c")], robot, "robot's")
+    assert after.status == 401 and after.json["slug"] == "credential-wrong"
+    await handled.owner.post(f"/api/v1/identifiers/{at(who)}/withdraw", {"reason": "lost"})
+    assert (await call(handled, "PUT", f"{name}?index=1", [text_value(1, "A", "c")], robot, "robot's")).json[
+        "responseCode"
+    ] == 400
+
+
+async def test_quotas_and_suspension_hold_here_too(handled: Node) -> None:
+    whose = (await handled.operator.get(f"/api/v1/prefixes/{PREFIX}")).json["enterprise_id"]
+    one = [text_value(1, "A", "a")]
+    await handled.operator.put(f"/api/v1/quotas/enterprises/{whose}", {"registrations_total": 1})
+    assert (await call(handled, "PUT", at(f"{PREFIX}/q1"), one)).status == 201
+    over = await call(handled, "PUT", at(f"{PREFIX}/q2"), one)
+    assert (over.status, over.json["responseCode"]) == (403, 604)
+    await handled.operator.post(f"/api/v1/prefixes/{PREFIX}:suspend", {"reason": "r"})
+    held = await call(handled, "PUT", f"{at(PREFIX + '/q1')}?index=1", [text_value(1, "A", "b")])
+    assert held.status == 403 and held.json["slug"] == "prefix-suspended"
+
+
+async def test_administrators_do_not_come_along_when_a_prefix_is_given_away(handled: Node) -> None:
+    name = at(f"{PREFIX}/given")
+    assert (await call(handled, "PUT", name, [text_value(1, "A", "a"), admin_value(100, 301, 0xFFF)])).status == 201
+    receiver = (await handled.stranger.get(f"/api/v1/prefixes/{handled.stranger_prefix}")).json["enterprise_id"]
+    whose = (await handled.operator.get(f"/api/v1/prefixes/{PREFIX}")).json["enterprise_id"]
+    key = await handled.operator.post("/api/v1/keys", {"role": "enterprise", "enterprise_id": whose})
+    giver = handled.anybody.with_key(key.json["key"])
+    offer = await giver.post("/api/v1/transfers", {"prefix": PREFIX, "to_enterprise": receiver, "reason": "sold"})
+    assert (await handled.stranger.post(f"/api/v1/transfers/{offer.json['id']}:accept")).status == 200
+    refused = await call(handled, "PUT", f"{name}?index=1", [text_value(1, "A", "mine still")])
+    assert refused.status == 401 and refused.json["responseCode"] == 400
+    await administer(handled.settings, ADMIN, "new-holder")
+    answer = await call(handled, "PUT", f"{name}?index=1", [text_value(1, "A", "theirs")], ADMIN, "new-holder")
+    assert answer.status == 200, answer.body
+
+
+async def test_the_servers_administrators_home_and_unhome(handled: Node, database: str) -> None:
+    await administer(handled.settings, "300:0.NA/88.118", "server")
+    pool = await open_pool(database, connections=2, timeout_seconds=5)
+    vault = Vault(handled.settings.personal_data_keys)
+    unused = cast(Any, None)  # homing registers nothing
+    registry = Registry(pool, Directory(pool), unused, unused, lambda _: None, "88.118", timedelta(1), vault)
+    administration = HandleAdministration(registry)
+    server = Acting(await administration.with_secret("0.NA/88.118", 300, b"server", None))
+    await registry.directory.load()
+    await administration.home(server, "0.NA/20.500.777")
+    assert "0.NA/20.500.777" in await administration.homed(None, "", 100)
+    await administration.unhome(server, "0.NA/20.500.777")
+    assert "0.NA/20.500.777" not in await administration.homed(None, "", 100)
+    await administration.home(server, "0.NA/20.500.777")
+    assert await administration.homed(None, "0.NA/20.500.5", 1) == ["0.NA/20.500.777"]
+    other = Acting(await administration.with_secret(f"0.NA/{PREFIX}", 301, SECRET.encode(), None))
+    for call_ in (administration.home, administration.unhome):
+        with pytest.raises(AdministratorNotAllowed):
+            await call_(other, f"0.NA/{PREFIX}")
+    await pool.close()
