@@ -6,6 +6,7 @@ Every field is documented in the README by a table that `tests/docs` holds again
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from core.addresses import Network, parse_networks
+from core.addresses import Network, is_address, parse_networks
 from core.errors import IdentifierMalformed
 from core.identifier import fold_case, parse_prefix
 from core.quota import Limits
@@ -55,6 +56,67 @@ class Settings(BaseSettings):
     )
     http_port: int = _setting(
         8080, "Port of REST, Handle JSON and pages", "REST、Handle JSON 与页面的端口", ge=1, le=65535
+    )
+    handle_port: int = _setting(
+        2641,
+        "TCP and UDP port of the Handle protocol, on the address of HTTP; 0: not served",
+        "Handle 协议的 TCP 与 UDP 端口，监听地址与 HTTP 相同；0 表示不提供",
+        ge=0,
+        le=65535,
+    )
+    handle_address: str = _setting(
+        "",
+        "IPv4 or IPv6 address under which Handle clients reach the node, told in its HS_SITE; empty: BIAOJIE_HTTP_HOST where "
+        "that is an address, else 127.0.0.1",
+        "Handle 客户端访问节点所用的 IPv4 或 IPv6 地址，写入 HS_SITE；留空则取 BIAOJIE_HTTP_HOST（若为地址），否则为 127.0.0.1",
+    )
+    handle_idle_seconds: int = _setting(
+        1800,
+        "After how long without a request a Handle connection is closed; national SDKs keep one open for good",
+        "Handle 连接多少秒无请求后关闭；国家顶级节点 SDK 会长期保持连接",
+        ge=5,
+        le=86_400,
+    )
+    handle_connections: int = _setting(
+        20_000, "Handle connections of each worker, at most", "每个工作进程最多的 Handle 连接数", ge=1, le=1_000_000
+    )
+    handle_challenge_seconds: int = _setting(
+        60, "How long a Handle challenge can be answered", "Handle 质询的应答时限（秒）", ge=5, le=600
+    )
+    handle_udp_administration: bool = _setting(
+        False,
+        "Whether administration is taken over UDP too, where the sender's address proves nothing",
+        "是否也接受通过 UDP 的管理请求（UDP 的来源地址不可信）",
+    )
+    handle_session_seconds: int = _setting(
+        3600,
+        "How long a session of the Handle JSON interface (`/api/sessions`) lasts after it was proved",
+        "Handle JSON 接口会话（`/api/sessions`）认证后的有效时间（秒）",
+        ge=60,
+        le=86_400,
+    )
+    handle_certificate_header: str = _setting(
+        "",
+        "Header field in which trusted proxies pass on the TLS certificate of a client, as PEM, percent-encoded or not "
+        "(nginx: `$ssl_client_escaped_cert`); empty: none is taken",
+        "可信代理传递客户端 TLS 证书所用的请求头，PEM 格式，可经百分号编码（nginx：`$ssl_client_escaped_cert`）；留空则不接受",
+    )
+    https_port: int = _setting(
+        0,
+        "Port of the same over TLS, by this node itself; 0: not served, a proxy does that",
+        "由本节点直接提供 TLS 的端口；0 表示不提供（由代理承担）",
+        ge=0,
+        le=65535,
+    )
+    tls_certificate: str = _setting(
+        "", "Certificate chain for BIAOJIE_HTTPS_PORT, a PEM file", "BIAOJIE_HTTPS_PORT 所用证书链（PEM 文件）"
+    )
+    tls_key: str = _setting("", "Private key of the certificate, a PEM file", "证书的私钥（PEM 文件）")
+    tls_client_authorities: str = _setting(
+        "",
+        "Certificates (PEM file) that clients may show at BIAOJIE_HTTPS_PORT: authorities, or their self-signed ones; empty: "
+        "none is asked for",
+        "客户端在 BIAOJIE_HTTPS_PORT 可出示的证书（PEM 文件）：签发机构或其自签名证书；留空则不要求",
     )
     base_url: str = _setting(
         "",
@@ -264,6 +326,84 @@ class Settings(BaseSettings):
         "Address of the top level's HTTP JSON interface, up to and without `/api/handles`",
         "顶级节点 HTTP JSON 接口的地址，不含 `/api/handles`",
     )
+    peering_url: str = _setting(
+        "",
+        "Where the top level takes enterprises and prefixes: https://host/path (signed HTTP) or tls://host:700 (EPP over TLS), "
+        "in the clear only on this machine; empty: no peering, applications are approved here",
+        "国家顶级节点接入地址：https://主机/路径（签名 HTTP）或 tls://主机:700（EPP over TLS），不加密仅限本机；留空则不对接，申请在本节点直接生效",
+    )
+    peering_user: str = _setting(
+        "",
+        "What the top level calls this node's account (`shrUserId`)",
+        "本节点在国家顶级节点的用户名（`shrUserId`）",
+        max_length=64,
+    )
+    peering_client_id: str = _setting(
+        "", "Login of EPP over TLS, 3 to 16 characters", "EPP over TLS 的登录名，3 至 16 个字符", max_length=16
+    )
+    peering_password: SecretStr = _setting(
+        SecretStr(""), "Its password, 6 to 16 characters", "EPP over TLS 的登录密码，6 至 16 个字符"
+    )
+    peering_server_keys: str = _setting(
+        "",
+        "Keys that must have signed the top level's replies, as `keyid:base64`, separated by commas; empty: replies need no signature",
+        "国家顶级节点应答的签名公钥，形如 `keyid:base64`，用逗号分隔；留空则不要求应答签名",
+    )
+    peering_certificate: str = _setting("", "Client certificate for TLS, a PEM file", "TLS 客户端证书，PEM 文件")
+    peering_certificate_key: str = _setting("", "Its private key, a PEM file", "TLS 客户端证书的私钥，PEM 文件")
+    peering_authorities: str = _setting(
+        "",
+        "Certificates that may vouch for the top level, a PEM file; empty: those of the system",
+        "用于验证国家顶级节点的 CA 证书，PEM 文件；留空则用系统自带的",
+    )
+    peering_poll_seconds: float = _setting(
+        30.0,
+        "How often the top level's queue is asked while something is awaited",
+        "有待审核事项时轮询消息队列的间隔（秒）",
+        gt=0,
+        le=3_600,
+    )
+    peering_idle_poll_seconds: float = _setting(
+        600.0, "And else", "无待审核事项时轮询消息队列的间隔（秒）", gt=0, le=86_400
+    )
+    peering_timeout_seconds: float = _setting(
+        10.0, "Deadline of one exchange with the top level", "与国家顶级节点一次交互的时限（秒）", gt=0, le=600
+    )
+    peering_old_prefix_namespace: bool = _setting(
+        False,
+        "Whether prefixes are created in the namespace `prefix-1.0`, as one example of the draft has it",
+        "创建前缀时是否使用草案示例中的命名空间 `prefix-1.0`",
+    )
+    peering_identifier_mapping: bool = _setting(
+        False,
+        "Whether the top level is told where each prefix is resolved, by the identifier mapping of EPP",
+        "是否通过 EPP 标识映射向国家顶级节点上报各前缀的解析站点",
+    )
+    peering_site_address: str = _setting(
+        "",
+        "IP address of this node that is told for prefixes answered here; empty: none is",
+        "上报本节点托管前缀时使用的本节点 IP 地址；留空则不上报",
+        max_length=45,
+    )
+    toplevel_host: str = _setting(
+        "127.0.0.1",
+        "Address on which the top-level node in a box listens; its examiner's page has no key, so leave it on this machine",
+        "仿真顶级节点的监听地址；其考核页面无需密钥，请仅在本机使用",
+    )
+    toplevel_port: int = _setting(
+        0,
+        "Its port; 0: any free one, kept from then on",
+        "仿真顶级节点的端口；0 表示任选空闲端口并沿用",
+        ge=0,
+        le=65_535,
+    )
+    toplevel_tcp_port: int = _setting(
+        0,
+        "Its port of EPP over TCP; 0: any free one",
+        "仿真顶级节点 EPP over TCP 的端口；0 表示任选空闲端口",
+        ge=0,
+        le=65_535,
+    )
     recursion_cache_megabytes: int = _setting(
         16, "Foreign answers kept in each worker", "每个工作进程缓存递归结果的内存", ge=0, le=4096
     )
@@ -304,12 +444,33 @@ class Settings(BaseSettings):
         parse_keys(value.get_secret_value())
         return value
 
+    @field_validator("handle_address")
+    @classmethod
+    def _address_is_one(cls, value: str) -> str:
+        if value and not is_address(value):
+            raise ValueError("must be an IPv4 or IPv6 address")
+        return value
+
     @field_validator("base_url", "iiidap_bootstrap_url", "top_level_url")
     @classmethod
     def _url_is_one(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("peering_url")
+    @classmethod
+    def _peering_url_is_one(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "tls://", "http://", "tcp://", "vendor:")):
+            raise ValueError("must start with https:// or tls://")
+        return value.rstrip("/")
+
+    @field_validator("peering_site_address")
+    @classmethod
+    def _site_address_is_one(cls, value: str) -> str:
+        if value:
+            ipaddress.ip_address(value)
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -344,6 +505,10 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         return self.base_url or f"http://localhost:{self.http_port}"
+
+    @property
+    def handle_public_address(self) -> str:
+        return self.handle_address or (self.http_host if is_address(self.http_host) else "127.0.0.1")
 
     @property
     def probe_networks_parsed(self) -> tuple[Network, ...]:

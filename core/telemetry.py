@@ -105,6 +105,18 @@ QUOTA_OPEN = Family("biaojie_quota_failed_open", "Requests let through because R
 EXPORTS = Family("biaojie_exports_running", "Exports that are being sent", kind="sum")
 BULK_JOBS = Family("biaojie_bulk_jobs", "Bulk jobs by state", ("state",), kind="max")
 BULK_ROWS = Family("biaojie_bulk_rows", "Rows of all bulk jobs, by what became of them", ("verdict",), kind="max")
+PEERING_OPEN = Family("biaojie_peering_open", "Commands to the top level without a final answer", kind="max")
+PEERING_BACKLOG_SECONDS = Family(
+    "biaojie_peering_backlog_seconds", "Age of the oldest command not answered", kind="max"
+)
+PEERING_ACKNOWLEDGED = Family(
+    "biaojie_peering_last_acknowledged_seconds",
+    "When a message of the top level was last acknowledged (Unix)",
+    kind="max",
+)
+PEERING_REJECTED = Family("biaojie_peering_rejected", "Commands that the top level refused or that failed", kind="max")
+PEERING_RAISED = Family("biaojie_peering_raised", "Messages of the top level that a person should look at", kind="max")
+PEERING_CIRCUIT = Family("biaojie_peering_circuit_open", "1 while nothing is sent to the top level", kind="max")
 _SECONDS = "biaojie_http_request_seconds"
 _SECONDS_HELP = "Time from a request's head to its answer"
 

@@ -6,8 +6,9 @@ must do no harm on either side.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 
@@ -15,8 +16,16 @@ class TopLevelUnavailable(Exception):
     """The top level could not be asked now; the task is tried again later. The text is for the operator."""
 
 
-# Contact and legal person in the clear, by field: read, and audited as disclosed, only when it is called.
-PersonalData = Callable[[], Awaitable[dict[str, str]]]
+class PersonalData(Protocol):
+    """What an application holds of persons: read, and audited as disclosed, only when it is asked for."""
+
+    async def __call__(self) -> dict[str, str]:
+        """Contact and legal person in the clear, by field."""
+        ...
+
+    async def image(self, kind: str) -> tuple[str, bytes] | None:
+        """Media type and content; None where there is none of this kind."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +57,32 @@ class RouteFacts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the top level decided about a task. `reference`: what it calls the enterprise from now on."""
+    """What the top level decided about a task. `reference`: what it calls the enterprise from now on. `stuck`: it decided
+    nothing, and an operator is to see why and send the task again."""
 
     task: int
     accepted: bool
     reason: str | None = None
     reference: str | None = None
+    stuck: bool = False
+
+
+class Wish(StrEnum):
+    """What the top level may order of a prefix that it has approved."""
+
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    REVOKE = "revoke"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`prefix` is canonical."""
+
+    number: int
+    prefix: str
+    wish: Wish
+    reason: str
 
 
 class TopLevel(Protocol):
@@ -67,4 +96,12 @@ class TopLevel(Protocol):
 
     async def verdicts(self, waiting: Sequence[int]) -> Sequence[Verdict]:
         """What has been decided about the tasks that wait for it."""
+        ...
+
+    async def orders(self) -> Sequence[Order]:
+        """What is ordered and not applied yet, in order; a bounded number of them."""
+        ...
+
+    async def order_applied(self, connection: Any, number: int) -> bool:
+        """Note it in the caller's transaction; False: it was applied before, and the transaction must change nothing."""
         ...

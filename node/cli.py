@@ -10,7 +10,17 @@ from pathlib import Path
 
 from core.settings import Settings, SettingsInvalid, load_settings, unknown_variables
 from core.telemetry import start_logging
-from node import audit_command, doctor, guide, personal_data_command, usage_command
+from node import (
+    audit_command,
+    doctor,
+    guide,
+    handle_admin_command,
+    handle_command,
+    personal_data_command,
+    sync_command,
+    toplevel_command,
+    usage_command,
+)
 from node.bulk_command import bulk
 from node.console import Refused, complain, say
 from node.demo.load import load_demo
@@ -54,7 +64,7 @@ async def _up(settings: Settings, options: argparse.Namespace) -> None:
             await load_demo(reachable)
         guide.show_next_steps(reachable)
 
-    await up(settings, when_ready)
+    await up(settings, when_ready, box=options.demo)
 
 
 async def _serve(settings: Settings, _: argparse.Namespace) -> None:
@@ -122,6 +132,18 @@ async def _audit(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _personal_data(settings: Settings, options: argparse.Namespace) -> int:
     return int(await options.personal_data(settings, options))
+
+
+async def _handle_admin(settings: Settings, options: argparse.Namespace) -> int:
+    return int(await options.handle_admin(settings, options))
+
+
+async def _sync(settings: Settings, options: argparse.Namespace) -> int:
+    return int(await options.sync(settings, options))
+
+
+async def _toplevel(settings: Settings, options: argparse.Namespace) -> int:
+    return int(await options.toplevel(settings, options))
 
 
 async def _version(_: Settings, __: argparse.Namespace) -> None:
@@ -246,6 +268,43 @@ def _parser() -> argparse.ArgumentParser:
             "keys of personal data 个人信息密钥",
             "new-key: print a key for BIAOJIE_PERSONAL_DATA_KEY. rotate: seal what applications hold anew under the first key of "
             "the setting; afterwards the others can be taken out. new-key：生成密钥；rotate：用设置中的首个密钥重新加密，之后可移除其余密钥。",
+        )
+    )
+    handle_admin_command.add_options(
+        command(
+            "handle-admin",
+            _handle_admin,
+            "administrators of Handle prefixes Handle 前缀管理员",
+            "set: make a prefix, its record 0.NA/<prefix> and its administrator, or change its secret or key; list; remove. "
+            "set：建立前缀、前缀记录与管理员，或更换其口令、公钥；list：列出；remove：移除。",
+        )
+    )
+    handle_command.add_options(
+        command(
+            "handle",
+            handle_command.handle,
+            "ask a Handle server; rotate the node's key 查询 Handle 服务器、更换节点密钥",
+            "resolve: what a Handle server says of an identifier, over TCP or UDP; exit status 0 where it is found. rotate-key: "
+            "a new key of the node for Handle clients, without a restart. resolve：通过 TCP 或 UDP 查询标识，找到时退出码为 0；"
+            "rotate-key：更换节点的 Handle 密钥，无需重启。",
+        )
+    )
+    sync_command.add_options(
+        command(
+            "sync",
+            _sync,
+            "peering with the top level 与国家顶级节点对接",
+            "run: exchange with the top level (`up` does it where BIAOJIE_PEERING_URL is set). status, poll, send: look at it and hurry "
+            "it. keys: make, import, change and show the key that signs. run：与国家顶级节点交互；status、poll、send：查看与催办；keys：签名密钥。",
+        )
+    )
+    toplevel_command.add_options(
+        command(
+            "toplevel",
+            _toplevel,
+            "the top-level node in a box 仿真顶级节点",
+            "up: start a stand-in of the national top-level node on this machine, with an account for this node. "
+            "up：在本机启动仿真的国家顶级节点，并为本节点开户，供对接演练。",
         )
     )
     command("version", _version, "print the version 显示版本", "Print the version. 显示版本。")

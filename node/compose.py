@@ -20,6 +20,7 @@ import registry.count_doors
 import registry.doors
 import registry.export_doors
 import registry.grant_doors
+import registry.handle.doors
 import registry.key_doors
 import registry.lease_doors
 import registry.life_doors
@@ -53,11 +54,13 @@ from core.shared_cache import SharedCache
 from core.telemetry import DIRECTORY_VARIABLE
 from core.web import BODY_LIMIT, PROBLEM_PAGE, TRUSTED_PROXIES, add_fields, edge, json_answer
 from node import health, pages
+from node.handle_administration import handle_administration
+from node.handle_key import own_identity
 from node.openapi import specification
+from node.peering import required_images, top_level_of
 from node.version import VERSION
 from registry.applications.arrivals import Arrivals
 from registry.applications.courier import Courier
-from registry.applications.self_approval import SelfApproval
 from registry.audit.sealer import Sealer
 from registry.bulk.doors import BulkDoor
 from registry.bulk.files import BulkFiles
@@ -71,6 +74,8 @@ from registry.snms.attempts import Attempts
 from registry.snms.login import Login
 from registry.snms.signing import SigningKeys
 from registry.value_filling import fill_value_indexes
+from resolver.handle.challenges import Challenges
+from resolver.handle.room import HandleRoom
 from resolver.iiidap.bootstrap import Bootstrap
 from resolver.iiidap.doors import IIIDAP, Iiidap
 from resolver.iiidap.limits import MinuteLimit
@@ -88,6 +93,7 @@ _MEASURE_SECONDS = 1.0
 _LOOK = {"look": "directory"}  # said to all workers by one that changed who owns what
 _LAST_WRITE_SECONDS = 1.0
 FAST_DOORS: web.AppKey[Doors] = web.AppKey("fast_doors", Doors)
+HANDLE: web.AppKey[HandleRoom] = web.AppKey("handle", HandleRoom)
 
 
 def make_app(settings: Settings, worker: int) -> web.Application:
@@ -128,6 +134,7 @@ def make_app(settings: Settings, worker: int) -> web.Application:
     registry.snms.template_doors.add_routes(app)
     registry.snms.prefix_doors.add_routes(app)
     registry.snms.application_doors.add_routes(app)
+    registry.handle.doors.add_routes(app)
     resolver.usage_doors.add_routes(app)
     resolver.batch_doors.add_routes(app)
     resolver.iiidap.doors.add_routes(app)
@@ -205,7 +212,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         settings.node_prefix,
         timedelta(days=settings.restore_grace_days),
         vault,
-        settings.required_image_kinds,
+        required_images(settings),
         lease_grace=timedelta(days=settings.lease_grace_days),
     )
     app[registry.snms.edge.LOGIN] = Login(pool, directory, SigningKeys(pool), Attempts(), settings.snms_login_v1)
@@ -217,6 +224,21 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
     app[resolver.doors.RESOLVER] = Resolver(
         lookup, directory, settings.node_prefix, settings.node_name, tally, probes, worker, _recursion(settings)
     )
+    sessions = handle_administration(
+        app,
+        settings,
+        app[registry.doors.REGISTRY],
+        node_id,
+        lambda: app[HANDLE].identity.site_json if HANDLE in app else None,
+    )
+    if settings.handle_port:
+        app[HANDLE] = HandleRoom(
+            app[resolver.doors.RESOLVER],
+            await asyncio.to_thread(own_identity, settings),
+            app[registry.handle.doors.HANDLE].administration,
+            Challenges(cache, settings.handle_challenge_seconds),
+            settings.handle_udp_administration,
+        )
     app[resolver.usage_doors.POOL] = pool
     app[IIIDAP] = _iiidap(settings, pool)
     propagation = Propagation(pool, cache, memory, lambda: feed.age_seconds, worker)
@@ -238,7 +260,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         cache.listen(apply, memory.forget_missing, hear),
         _measure(vitals),
     ]
-    courier = Courier(pool, directory, vault, SelfApproval())  # until there is peering
+    courier = Courier(pool, directory, vault, top_level_of(settings, pool, vault))
     sealer = Sealer(pool, settings.audit_key.get_secret_value().encode())
     tasks += [courier.run(), sealer.run(), measure_registry(pool), fill_value_indexes(pool)]
     async with _Background([*tasks, directory.key_use.run(), applier.run(), allowances.run()]):
@@ -246,6 +268,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
     for last_words in (directory.key_use.write_if_possible(), applier.finish(), allowances.finish()):
         with suppress(TimeoutError, StoreUnavailable):
             await asyncio.wait_for(last_words, _LAST_WRITE_SECONDS)
+    await sessions.close()
     await cache.close()
     await limiter.close()
     for opened in (pool, feed_pool):

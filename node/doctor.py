@@ -11,7 +11,7 @@ from core.migrate import all_migrations, applied_numbers
 from core.settings import Settings, unknown_variables
 from node.console import Refused, say
 from node.embedded.programs import EmbeddedServerError, find_postgres, find_redis
-from node.listening import PortError, hold_port
+from node.listening import PortError, hold_handle_ports, hold_port
 from node.preflight import connect_database, redis_version, without_secret
 from node.running import with_running
 
@@ -113,4 +113,7 @@ async def _http(settings: Settings) -> str:
             return f"a node answers at {settings.public_url}: {state}"
     except (aiohttp.ClientError, TimeoutError):
         hold_port(settings.http_host, settings.http_port).close()
-        return f"no node answers at {settings.public_url}; the port {settings.http_port} is free"
+        for listener in hold_handle_ports(settings.http_host, settings.handle_port):
+            listener.close()
+        handle = f", and {settings.handle_port} for Handle" if settings.handle_port else ""
+        return f"no node answers at {settings.public_url}; the port {settings.http_port} is free{handle}"

@@ -32,6 +32,8 @@ def show_next_steps(settings: Settings) -> None:
         say(f"    {resolve_command(base, demo['prefix'])}")
         say(f"  In a browser 浏览器:  {base}/{demo['prefix']}/{EXAMPLE_SUFFIX}")
         say(f"  All demo keys 全部演示密钥:  {settings.data_dir / 'demo.json'}")
+    if settings.toplevel_port and settings.peering_url.endswith(f":{settings.toplevel_port}/epp"):
+        say(f"  The top-level node in a box 仿真顶级节点:  {settings.peering_url.removesuffix('epp')}")
     say("  Stop 停止:  Ctrl-C")
     say()
 

@@ -14,8 +14,14 @@ from core.sqlfiles import load_sql
 from node.console import Refused, say
 from node.preflight import connect_database
 from registry.applications.store import datum_place, image_place
+from registry.handle.prefix_records import secret_place
+from sync.access.outbox import place as command_place
 
-_SQL = load_sql("registry", "applications.sql")
+_SQL = {
+    **load_sql("registry", "applications.sql"),
+    **load_sql("registry", "handle.sql"),
+    **load_sql("sync", "access.sql"),
+}
 _AUDIT = load_sql("registry", "identifiers.sql")["write_audit"]
 _NAME = "personal-data.key"
 _DATA_AT_ONCE, _IMAGES_AT_ONCE = 500, 5
@@ -49,8 +55,8 @@ def with_found_key(settings: Settings) -> Settings:
 
 
 async def rotate(url: str, keys: tuple[bytes, ...]) -> tuple[int, int]:
-    """Seal anew, a bounded step a transaction, what the first key did not seal: how many (texts, images). May be broken off
-    and made again. Raises `Refused`, `PersonalDataLocked` for what none of the keys opens."""
+    """Seal anew, a bounded step a transaction, what the first key did not seal: how many (texts, images); secrets of Handle
+    administrators count among the texts. May be broken off and made again. Raises `Refused`, `PersonalDataLocked` for what none of the keys opens."""
     if not keys:
         raise Refused(
             "There is no key: set BIAOJIE_PERSONAL_DATA_KEY to the new key, a comma, and the old one",
@@ -60,6 +66,8 @@ async def rotate(url: str, keys: tuple[bytes, ...]) -> tuple[int, int]:
     try:
         texts = await _seal_anew(connection, vault, "data_of_other_keys", "seal_datum_anew", _DATA_AT_ONCE)
         images = await _seal_anew(connection, vault, "images_of_other_keys", "seal_image_anew", _IMAGES_AT_ONCE)
+        texts += await _seal_anew(connection, vault, "secrets_of_other_keys", "seal_secret_anew", _DATA_AT_ONCE)
+        await _seal_anew(connection, vault, "commands_of_other_keys", "seal_command_anew", _IMAGES_AT_ONCE)
         about = f"{texts} texts, {images} images"
         await connection.execute(_AUDIT, [None], ["rotate-personal-data"], [about], [0], ["command line"], [""])
     finally:
@@ -73,16 +81,23 @@ async def _seal_anew(connection: Any, vault: Vault, find: str, write: str, at_on
         async with connection.transaction():
             rows = await connection.fetch(_SQL[find], vault.beginning, after, at_once)
             for row in rows:
-                place = (
-                    datum_place(row["application_id"], row["field"])
-                    if "field" in row.keys()  # noqa: SIM118 (a record of asyncpg looks among its values)
-                    else image_place(row["application_id"], row["kind"])
-                )
+                place = _place(dict(row))
                 sealed = vault.seal(vault.open(bytes(row["sealed"]), place), place)
                 await connection.execute(_SQL[write], row["id"], sealed)
         if not rows:
             return done
         done, after = done + len(rows), rows[-1]["id"]
+
+
+def _place(row: dict[str, Any]) -> str:
+    """What the sealed bytes of a row are bound to."""
+    if "index" in row:
+        return secret_place(row["key"], row["index"])
+    if "cl_trid" in row:
+        return command_place(row["cl_trid"])
+    if "field" in row:
+        return datum_place(row["application_id"], row["field"])
+    return image_place(row["application_id"], row["kind"])
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,30 +15,34 @@ from pydantic import SecretStr
 from core.migrate import MigrationError, all_migrations, applied_numbers, migrate
 from core.settings import Settings
 from core.telemetry import DIRECTORY_VARIABLE
+from node import toplevel_runner
 from node.console import Refused, complain, say
 from node.embedded.account import choose_account, reachable_postgres, reachable_redis
 from node.embedded.postgres import EmbeddedPostgres
 from node.embedded.programs import find_postgres, find_redis, major_of
 from node.embedded.redis import EmbeddedRedis
 from node.embedded.runtime import DataLock, RuntimeDirectory
-from node.listening import hold_port
+from node.https import tls_context
+from node.listening import hold_handle_ports, hold_port
 from node.personal_data import with_own_key
 from node.preflight import connect_database, redis_version
 from node.running import announced
-from node.supervisor import ChildSpec, Supervisor
+from node.supervisor import ChildSpec, StopRequested, Supervisor
 
 Ready = Callable[[Settings], Awaitable[None]]
 _READY_SECONDS = 30.0
+_BOX_POLL_SECONDS = 2.0  # a rehearsal is not to be waited for
 
 
-async def up(settings: Settings, when_ready: Ready) -> None:
-    """Servers that were not given, migrations, workers, then `when_ready`; returns after SIGINT or SIGTERM.
+async def up(settings: Settings, when_ready: Ready, *, box: bool = False) -> None:
+    """Servers that were not given, migrations, workers, then `when_ready`; returns after SIGINT or SIGTERM. `box`: with a
+    top-level node in a box beside it, where no other is configured.
 
     Raises `Refused`, `PortError`, `EmbeddedServerError`, `ChildStartError`.
     """
     async with _supervised(settings) as supervisor, _servers(settings, supervisor) as reachable:
         await apply_migrations(reachable.database_url.get_secret_value())
-        await _work(reachable, supervisor, when_ready)
+        await _work(with_box(reachable) if box and not reachable.peering_url else reachable, supervisor, when_ready)
 
 
 async def serve(settings: Settings, when_ready: Ready) -> None:
@@ -76,8 +80,16 @@ async def require_migrated(url: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _supervised(settings: Settings) -> AsyncIterator[Supervisor]:
-    """The port is ours, the data directory is ours, signals are heard."""
-    with contextlib.closing(hold_port(settings.http_host, settings.http_port)), DataLock(settings.data_dir):
+    """The ports are ours, the data directory is ours, signals are heard."""
+    with contextlib.ExitStack() as held:
+        held.enter_context(contextlib.closing(hold_port(settings.http_host, settings.http_port)))
+        if settings.https_port:
+            tls_context(settings)  # said before anything is started
+            secure = hold_port(settings.http_host, settings.https_port, variable="BIAOJIE_HTTPS_PORT")
+            held.enter_context(contextlib.closing(secure))
+        for listener in hold_handle_ports(settings.http_host, settings.handle_port):
+            held.enter_context(contextlib.closing(listener))
+        held.enter_context(DataLock(settings.data_dir))
         async with Supervisor(settings.data_dir) as supervisor:
             yield supervisor
 
@@ -132,7 +144,28 @@ async def _work(settings: Settings, supervisor: Supervisor, when_ready: Ready) -
             await asyncio.gather(ready, return_exceptions=True)
         else:
             ready.result()
+            await _peer(settings, environment, supervisor)
         await stopped
+
+
+def with_box(settings: Settings) -> Settings:
+    """The settings of a node that peers with a box on this machine. Raises `Refused`."""
+    box = toplevel_runner.prepare(settings)
+    update = {
+        "peering_url": box.url, "peering_user": toplevel_runner.USER, "peering_server_keys": box.server_key,
+        "peering_poll_seconds": _BOX_POLL_SECONDS, "peering_idle_poll_seconds": _BOX_POLL_SECONDS,
+        "toplevel_port": box.port,
+    }  # fmt: skip
+    return settings.model_copy(update=update)
+
+
+async def _peer(settings: Settings, environment: dict[str, str], supervisor: Supervisor) -> None:
+    """After the node is ready, which needs neither: the exchange, and the box where the other end is one."""
+    with contextlib.suppress(StopRequested):
+        if settings.toplevel_port and settings.peering_url.endswith(f":{settings.toplevel_port}/epp"):
+            await supervisor.start(_box(settings, environment))
+        if settings.peering_url:
+            await supervisor.start(ChildSpec("sync", [sys.executable, "-m", "node.sync_runner"], env=environment))
 
 
 def _worker(number: int, environment: dict[str, str], directory: Path) -> ChildSpec:
@@ -155,6 +188,19 @@ def _worker(number: int, environment: dict[str, str], directory: Path) -> ChildS
 def _bulk(environment: dict[str, str]) -> ChildSpec:
     """Nobody waits for it at the start: jobs it has not seen yet lie where it will find them."""
     return ChildSpec("bulk", [sys.executable, "-m", "node.bulk_runner"], env=environment)
+
+
+def _box(settings: Settings, environment: dict[str, str]) -> ChildSpec:
+    async def ready() -> None:
+        async with asyncio.timeout(_READY_SECONDS):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection(settings.toplevel_host, settings.toplevel_port)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.05)
+
+    return ChildSpec("toplevel", [sys.executable, "-m", "node.toplevel_runner"], env=environment, ready=ready)
 
 
 @contextlib.contextmanager

@@ -23,8 +23,10 @@ from core.addresses import source_finder
 from core.fast_lane import IDLE_SECONDS, FastLane
 from core.settings import Settings, load_settings
 from core.telemetry import start_logging
-from node.compose import FAST_DOORS, make_app
+from node.compose import FAST_DOORS, HANDLE, make_app
 from node.framework import framework
+from node.handle_listening import handle_doors
+from node.https import https_doors
 from node.listening import listening_socket
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ async def serving(settings: Settings, number: int, stop_seconds: float = _STOP_S
         server = await loop.create_server(lane, sock=listener, backlog=_BACKLOG)
         sweeping = asyncio.create_task(lane.sweep())
         try:
-            yield
+            async with handle_doors(settings, app.get(HANDLE), stop_seconds), https_doors(settings, handed_over):
+                yield
         finally:
             server.close()
             sweeping.cancel()

@@ -21,6 +21,7 @@ from core.errors import (
 )
 from core.exchange import JSON, Answer, Ask, json_bytes_of, json_of
 from core.fast_lane import Doors, Head, fixed_head
+from core.handle.administration import Administration, Administrator
 from core.identifier import Identifier
 from core.negotiation import etag_matches, wants
 from core.page import html_response
@@ -28,6 +29,7 @@ from core.record import Record
 from core.schemes import speaks_gs1
 from core.visibility import ANYBODY, Viewer
 from core.web import REST_OF_PATH, ask_of, web_answer
+from resolver.administered import ADMINISTRATORS, is_administrators, seen_by
 from resolver.answers import chosen, handle_answer, handle_body, public_values, redirect_target, withdrawn_answer
 from resolver.gs1.doors import WELL_KNOWN, describe
 from resolver.leading import canonical, lead
@@ -35,22 +37,17 @@ from resolver.linking import asks_for_links
 from resolver.locations import choose_location, locations_of
 from resolver.memory import Entry
 from resolver.pages import record_page, withdrawn_page
+from resolver.preflight import HANDLE_PATHS, preflight
 from resolver.referral import Referred, web_address
 from resolver.referring import MULTIPLE_CHOICES, count_referral, referral, referral_page, referring
 from resolver.room import Resolver
-from resolver.telling import explanation_of, info_of
+from resolver.telling import explanation_of, info_of, rule_of
 from resolver.usage.tally import Door
 from resolver.wishes import AT_LEAST_HEADER, Wishes, wishes_of
 
 _OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
 _PRIVATE = {"Cache-Control": "private, no-store", "Vary": "Authorization, Accept, Accept-Language"}
 _BESIDE = frozenset(("authorization", "if-none-match", AT_LEAST_HEADER))  # make an answer one for this reader
-_PREFLIGHT = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, If-Version-At-Least, X-Request-Id",
-    "Access-Control-Max-Age": "86400",
-}
 _MOST_WANTED = 20
 _HANDLES = "/api/handles/"
 _HANDLES_ROUTE = f"{_HANDLES}{{identifier}}"
@@ -66,6 +63,7 @@ def add_routes(app: web.Application) -> None:
     for path in (
         f"{_HANDLES}{{identifier:{REST_OF_PATH}}}",
         "/api/v1/resolve",
+        *HANDLE_PATHS,
         f"/{{identifier:(?!api/){REST_OF_PATH}}}",
     ):
         app.router.add_route("OPTIONS", path, preflight)
@@ -107,20 +105,10 @@ async def _found(
     moved = _moved(resolver, ask, entry) if door is Door.NEGOTIATED and _may_redirect(ask) else False
     if wishes.explain:
         tier = "memory" if in_memory and not wishes.authoritative else entry.origin
-        return _explained(resolver, entry, tier, _rule(ask, door, bool(moved)), aliases)
+        return _explained(resolver, entry, tier, rule_of(ask, door, bool(moved)), aliases)
     if wishes.info:
         return _informed(resolver, entry.record)
     return canonical(moved or _record_json(resolver, ask, viewer, entry, wishes), entry, aliases)
-
-
-def _rule(ask: Ask, door: Door, moved: bool) -> str:
-    """Why the answer has the form that it has."""
-    if door is Door.HANDLE_JSON:
-        return "handle-json"
-    likes = wants(ask.headers.get("accept", ""))
-    if likes == "json":
-        return "accept-json"
-    return "url-value" if moved else "accept-html" if likes == "html" else "no-url-value"
 
 
 def _explained(resolver: Resolver, entry: Entry, tier: str, rule: str, aliases: tuple[str, ...]) -> Answer:
@@ -136,7 +124,26 @@ def _informed(resolver: Resolver, record: Record) -> Answer:
 
 
 async def _handle_json(request: web.Request) -> web.Response:
-    return web_answer(await handle_json(request.app[RESOLVER], ask_of(request)))
+    resolver, ask = request.app[RESOLVER], ask_of(request)
+    if is_administrators(request.headers.get("Authorization")):
+        administrators = request.app[ADMINISTRATORS]
+        who = await administrators.of(request)
+        return web_answer(await _administered_json(resolver, ask, administrators.administration, who))
+    return web_answer(await handle_json(resolver, ask))
+
+
+async def _administered_json(
+    resolver: Resolver, ask: Ask, administration: Administration, who: Administrator
+) -> Answer:
+    @referring(Door.HANDLE_JSON)
+    async def told(resolver: Resolver, ask: Ask) -> Answer:
+        identifier, wishes = _identifier(ask, _HANDLES), wishes_of(ask)
+        entry, aliases = await resolver.follow(await resolver.entry(ask, Door.HANDLE_JSON, identifier, wishes), wishes)
+        headers = {"ETag": entry.record.etag, **_OPEN, **_PRIVATE, **stale_header(resolver)}
+        shown = await seen_by(administration, who, entry.record, wishes, headers)
+        return canonical(shown or _record_json(resolver, ask, ANYBODY, entry, wishes), entry, aliases)
+
+    return await told(resolver, ask)
 
 
 async def _negotiated(request: web.Request) -> web.Response:
@@ -179,13 +186,8 @@ async def _gs1_resolver(request: web.Request) -> web.Response:
     return describe(request, request.app[RESOLVER].node_name)
 
 
-async def preflight(_: web.Request) -> web.Response:
-    """What a script of another site may send (Fetch standard, CORS-preflight)."""
-    return web.Response(status=204, headers=_PREFLIGHT)
-
-
 def _fast_handle_json(resolver: Resolver, ask: Ask) -> Answer | Awaitable[Answer] | None:
-    if wants(ask.headers.get("accept", "")) == "html":
+    if wants(ask.headers.get("accept", "")) == "html" or is_administrators(ask.headers.get("authorization")):
         return None
     entry = _held(resolver, ask, _HANDLES, Door.HANDLE_JSON)
     if entry is None:

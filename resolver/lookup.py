@@ -75,6 +75,18 @@ class Lookup:
         """As `held`, by a path that led to it before; None also where the answer would have to say that it is stale."""
         return None if self._feed.stale_seconds else self._fresh(self._memory.at(path), 0.0)
 
+    @property
+    def memory(self) -> Memory:
+        return self._memory
+
+    def wire_until(self, entry: Entry) -> float:
+        """Until when (monotonic seconds) a ready answer made from the entry may be given."""
+        return entry.stored_at + _MEMORY_SECONDS
+
+    def count_ready(self, count: int) -> None:
+        """So many answers were given from memory by `memory.wires`."""
+        _FROM_MEMORY.inc(count)
+
     def keep_path(self, entry: Entry, path: str) -> None:
         self._memory.keep_path(entry, path)
 

@@ -19,15 +19,33 @@ _ANSWER_BYTES = 120  # an answer; the head it is sent with is shared
 ALIAS = "HS_ALIAS"
 ALIAS_MARK = b'"HS_ALIAS"'
 _PATHS_HELD, _PATH_BYTES = 2, 150  # of one entry; of one path, beside its characters
+_WIRES_HELD, _WIRE_BYTES = 4, 400  # answers of the Handle protocol, of one entry; of one, beside its bytes
 _FLOOR_SECONDS = 10.0  # longer than any flight may take
 _FLOORS_HELD = 100_000
 _MISSING_HELD = 50_000
 
 
+class WireAnswer:
+    """The ready answer to one Handle request, found by the bytes of its body. `lengths` and `tail` are the parts of the
+    message that stand at its beginning and its end; `until` is monotonic seconds, `prefix` the canonical one."""
+
+    __slots__ = ("asked", "entry", "lengths", "prefix", "table", "tail", "touched", "until")
+
+    def __init__(self, entry: Entry, asked: bytes, lengths: bytes, tail: bytes, until: float) -> None:
+        self.entry = entry
+        self.asked = asked
+        self.lengths = lengths
+        self.tail = tail
+        self.until = until
+        self.prefix = entry.record.key.partition("/")[0]
+        self.touched = 0
+        self.table: dict[bytes, WireAnswer] = {}  # that it is in
+
+
 class Entry:
     """One record with the answers made from it. `stored_at` is monotonic seconds; `size` is what it counts, in bytes."""
 
-    __slots__ = ("aliased", "answer", "locations", "moved", "origin", "paths", "record", "size", "stored_at")
+    __slots__ = ("aliased", "answer", "locations", "moved", "origin", "paths", "record", "size", "stored_at", "wires")
 
     def __init__(self, record: Record, stored_at: float, origin: str = "postgresql") -> None:
         self.record = record
@@ -39,6 +57,7 @@ class Entry:
         self.moved: Answer | Literal[False] | None = None
         self.aliased = ALIAS_MARK in record.packed and not record.withdrawn  # it may stand for another identifier
         self.locations: tuple[Location, ...] = ()  # known once `moved` is
+        self.wires: tuple[WireAnswer, ...] = ()
         self.size = _ENTRY_BYTES + len(record.packed) + 2 * len(record.key)
 
 
@@ -49,6 +68,8 @@ class Memory:
         self._limit_bytes = limit_bytes
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._paths: dict[str, Entry] = {}
+        # Ready answers of the Handle protocol by request: to those who ask for everything, to those who ask for what is public.
+        self.wires: tuple[dict[bytes, WireAnswer], dict[bytes, WireAnswer]] = ({}, {})
         self._missing: OrderedDict[str, float] = OrderedDict()
         self._floors: dict[str, int] = {}
         self._older_floors: dict[str, int] = {}
@@ -77,6 +98,19 @@ class Memory:
             entry.paths += (path,)
             self._paths[path] = entry
             self._grow(entry, _PATH_BYTES + len(path))
+
+    def keep_wire(self, answer: WireAnswer, public_only: bool) -> None:
+        entry, table = answer.entry, self.wires[public_only]
+        kept = self._entries.get(entry.record.key) is entry and len(entry.wires) < _WIRES_HELD
+        if kept and answer.asked not in table:
+            answer.table, table[answer.asked] = table, answer
+            entry.wires += (answer,)
+            self._grow(entry, _WIRE_BYTES + len(answer.asked) + len(answer.tail))
+
+    def touch(self, entry: Entry) -> None:
+        """It was used: others go first."""
+        if self._entries.get(entry.record.key) is entry:
+            self._entries.move_to_end(entry.record.key)
 
     def is_missing(self, key: str, now: float) -> bool:
         """Whether `key` is known, at this moment, not to exist."""
@@ -151,6 +185,8 @@ class Memory:
         self.used_bytes -= entry.size
         for path in entry.paths:
             del self._paths[path]
+        for wire in entry.wires:
+            del wire.table[wire.asked]
 
     def _evict(self) -> None:
         while self.used_bytes > self._limit_bytes and self._entries:

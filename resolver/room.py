@@ -16,7 +16,8 @@ from core.errors import (
     VersionNotReached,
 )
 from core.exchange import Ask, now
-from core.identifier import Identifier, parse_identifier
+from core.handle.administration import PREFIX_RECORDS
+from core.identifier import Identifier, fold_case, parse_identifier
 from core.record import Record
 from core.values import HandleValue
 from core.visibility import ANYBODY, Viewer, visible
@@ -55,9 +56,14 @@ class Resolver:
             if not prefix.answered_here:
                 raise _answered_elsewhere(identifier, prefix)
             return identifier.key(prefix.suffix_case_sensitive)
-        if (above := self._nearest_above(identifier.prefix_key)) is not None and not above.answered_here:
+        below, of_prefix = identifier.prefix_key, None
+        if below == PREFIX_RECORDS:  # the record of a prefix is where the prefix is
+            below = fold_case(identifier.suffix)
+            of_prefix = self.directory.prefix(below)
+        above = of_prefix or self._nearest_above(below)
+        if above is not None and not above.answered_here:
             raise _answered_elsewhere(identifier, above)
-        if self.is_below_ours(identifier.prefix_key):
+        if of_prefix is not None or self.is_below_ours(below):
             return identifier.key()
         raise NotResponsible(
             f"The prefix {identifier.prefix} is not served by this node, which has {self.node_prefix}",

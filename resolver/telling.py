@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from core.access import Prefix
+from core.exchange import Ask
+from core.negotiation import wants
 from core.record import Record
 from core.template import Template
 from core.timestamps import rfc3339
 from resolver.memory import Entry
+from resolver.usage.tally import Door
 
 # Rules by which a representation is chosen, as they are told: slug -> (English, Chinese).
 RULES = {
@@ -54,3 +57,13 @@ def explanation_of(
         "aliases": list(aliases),
         "referral": [],
     }
+
+
+def rule_of(ask: Ask, door: Door, moved: bool) -> str:
+    """Why the answer has the form that it has."""
+    if door is Door.HANDLE_JSON:
+        return "handle-json"
+    likes = wants(ask.headers.get("accept", ""))
+    if likes == "json":
+        return "accept-json"
+    return "url-value" if moved else "accept-html" if likes == "html" else "no-url-value"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,8 @@ from node.supervisor import Supervisor
 from tests.harness import PROGRAMS, Api, Node, settings_for, take_aboard, worker_here
 
 _numbers = itertools.count(1)
+# Nodes that tests start as a whole speak Handle where the test says so: they would all have the same port.
+os.environ.setdefault("BIAOJIE_HANDLE_PORT", "0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,7 @@ def free_port() -> int:
 def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
     more.setdefault("personal_data_key", SecretStr(PERSONAL_DATA_KEY))
     more.setdefault("applications_per_hour", 100_000)
+    more.setdefault("handle_port", free_port())
     return load_settings(
         database_url=SecretStr(database_url),
         redis_url=SecretStr(redis_url),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from node.openapi.applications import application_schemas, applications
 from node.openapi.bulk import bulk, bulk_schemas
 from node.openapi.granting import granting
+from node.openapi.handle import handle, handle_schemas, handle_tag
 from node.openapi.iiidap import iiidap, propagation
 from node.openapi.keeping import keeping
 from node.openapi.keys import keys
@@ -31,7 +32,15 @@ _SECURITY: Schema = {
         "type": "http",
         "scheme": "bearer",
         **said("Authorization: Bearer <key>", "请求头 Authorization: Bearer <密钥>"),
-    }
+    },
+    "administrator": {
+        "type": "http",
+        "scheme": "basic",
+        **said(
+            "A Handle administrator: index:handle percent-encoded, and the secret as it is; or Authorization: Handle",
+            "Handle 管理员：索引:标识（百分号编码）与口令（原样）；或 Authorization: Handle",
+        ),
+    },
 }
 
 
@@ -70,6 +79,7 @@ def specification() -> Schema:
                     "供节点运营方使用；密钥亦供企业自行管理。",
                 ),
             },
+            handle_tag(),
             snms_tag(),
             {"name": "Operation 运维", **said("Health, metrics, documentation.", "健康检查、监控指标与文档。")},
         ],
@@ -81,7 +91,8 @@ def specification() -> Schema:
             | template_schemas()
             | snms_schemas()
             | application_schemas()
-            | prefix_schemas(),
+            | prefix_schemas()
+            | handle_schemas(),
         },
     }
 
@@ -104,6 +115,7 @@ def _paths() -> Schema:
         prefixes,
         keys,
         quotas,
+        handle,
         snms,
         usage,
         iiidap,

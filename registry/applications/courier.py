@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -20,15 +22,16 @@ from core.errors import StoreUnavailable
 from core.sealing import Vault
 from core.top_level import (
     EnterpriseFacts,
-    PersonalData,
+    Order,
     PrefixFacts,
     RouteFacts,
     TopLevel,
     TopLevelUnavailable,
     Verdict,
+    Wish,
 )
-from registry.applications.states import Actor, Move, State
-from registry.applications.store import TASKS, lock, make_move, open_personal
+from registry.applications.states import MOVES, Actor, Move, State
+from registry.applications.store import TASKS, lock, make_move, open_image, open_personal
 from registry.prefix_life import SQL as PREFIXES
 from registry.prefix_life import lock_lives, settle
 from registry.store import AuditLine, Keyless, write_audit
@@ -61,7 +64,7 @@ class Courier:
     async def round(self) -> bool:
         """Whether there was something to do, and this worker did it. Raises `StoreUnavailable`."""
         with store_errors():
-            if not await self._pool.fetchval(TASKS["anything_open"]):
+            if not (await self._pool.fetchval(TASKS["anything_open"]) or await self._top_level.orders()):
                 return False
             async with self._pool.acquire() as connection:
                 if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
@@ -83,16 +86,17 @@ class Courier:
             else:
                 await self._handed_over(connection, task["id"])
         waiting = [row["id"] for row in await connection.fetch(TASKS["waiting_tasks"], _WAITING)]
-        if not waiting:
-            return
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                verdicts = await self._top_level.verdicts(waiting)
+                verdicts = await self._top_level.verdicts(waiting) if waiting else ()
+                orders = await self._top_level.orders()
         except (TopLevelUnavailable, TimeoutError) as wrong:
             log.warning("the top level gives no verdicts: %s", str(wrong) or "no answer in time")
             return
         for verdict in verdicts:
             await self.apply(connection, verdict)
+        for order in orders:
+            await self.obey(connection, order)
 
     async def _tell(self, connection: Any, task: Any) -> None:
         facts = await connection.fetchrow(TASKS["enterprise_facts"], task["enterprise_id"], task["application_id"])
@@ -100,7 +104,9 @@ class Courier:
             form = orjson.loads(facts["form"] or "{}")
             reference = facts["top_level_reference"]
             enterprise = EnterpriseFacts(facts["id"], facts["name"], facts["credit_code"], reference, form)
-            await self._top_level.submit_enterprise(task["id"], enterprise, self._personal(task["application_id"]))
+            await self._top_level.submit_enterprise(
+                task["id"], enterprise, _Disclosure(self._pool, self._vault, task["application_id"])
+            )
             return
         row = await connection.fetchrow(PREFIXES["one_of_prefixes"], task["prefix"])
         if task["kind"] == "prefix":
@@ -109,17 +115,6 @@ class Courier:
         else:
             site = orjson.loads(row["site"]) if row["site"] else None
             await self._top_level.publish_route(task["id"], RouteFacts(row["shown"], row["hosting"], site))
-
-    def _personal(self, application: int) -> PersonalData:
-        """Read, and audited as disclosed, when the adapter asks for it."""
-
-        async def disclosed() -> dict[str, str]:
-            async with self._pool.acquire() as connection, connection.transaction():
-                about = f"application {application} to the top level"
-                await write_audit(connection, [AuditLine(Keyless(), "disclose-personal-data", about, 0)])
-                return await open_personal(connection, self._vault, application)
-
-        return disclosed
 
     async def _delay(self, connection: Any, task: Any, why: str) -> None:
         wait = min(_FIRST_WAIT_SECONDS * 2 ** task["attempts"], _LONGEST_WAIT_SECONDS)
@@ -151,6 +146,9 @@ class Courier:
             task = await connection.fetchrow(TASKS["lock_task"], verdict.task)
             if task is None or task["state"] not in ("queued", "submitted"):
                 return
+            if verdict.stuck:
+                await connection.execute(TASKS["task_stuck"], verdict.task, verdict.reason)
+                return
             changed = await self._submitted(connection, task)  # decided before it was noted as handed over
             state = "accepted" if verdict.accepted else "refused"
             await connection.execute(TASKS["task_decided"], verdict.task, state, verdict.reason)
@@ -160,6 +158,29 @@ class Courier:
                 await connection.execute(TASKS["keep_reference"], task["enterprise_id"], verdict.reference)
             if task["kind"] != "route":
                 changed += await self._decide(connection, task, verdict)
+        await self._directory.prefixes_changed(changed)
+
+    async def obey(self, connection: Any, order: Order) -> None:
+        """A prefix suspended, let go or ended by order, and its application with it, once. Raises as asyncpg does."""
+        async with connection.transaction():
+            await lock_lives(connection)
+            if not await self._top_level.order_applied(connection, order.number):
+                return
+            reason = None if order.wish is Wish.RESUME else order.reason
+            if await connection.fetchval(PREFIXES["hold_by_top_level"], order.prefix, reason) is None:
+                log.warning("the top level orders %s of %s, which is not here", order.wish, order.prefix)
+                return
+            if order.wish is Wish.REVOKE:
+                await connection.execute(PREFIXES["move_prefix"], order.prefix, PrefixState.REVOKED.value)
+            move = Move(order.wish.value)
+            for row in await connection.fetch(TASKS["lock_application_of_prefix"], order.prefix):
+                if State(row["state"]) in MOVES[move].leads:
+                    state, actor = State(row["state"]), Actor.TOP_LEVEL
+                    await make_move(connection, row["id"], state, move, actor, None, order.reason)
+            changed = await settle(connection, [order.prefix])
+            await write_audit(
+                connection, [AuditLine(Keyless(), f"top-level-{order.wish}", f"prefix {order.prefix}", 0)]
+            )
         await self._directory.prefixes_changed(changed)
 
     async def _decide(self, connection: Any, task: Any, verdict: Verdict) -> list[str]:
@@ -175,5 +196,28 @@ class Courier:
         if verdict.accepted and held.form.get("site"):  # where the applicant wants to answer by themselves
             site = orjson.dumps(held.form["site"]).decode()
             await connection.execute(PREFIXES["host_prefix"], held.prefix, Hosting.OWN_NODE.value, site)
+        if verdict.accepted and held.prefix:  # wherever it is answered, the top level may want to hear it
             await connection.execute(PREFIXES["ask_for_route"], held.prefix, task["enterprise_id"])
         return await settle(connection, [held.prefix]) if held.prefix else []
+
+
+class _Disclosure:
+    """The `PersonalData` of an application: each reading is audited in the transaction that reads."""
+
+    def __init__(self, pool: Any, vault: Vault, application: int) -> None:
+        self._pool, self._vault, self._application = pool, vault, application
+
+    async def __call__(self) -> dict[str, str]:
+        async with self._audited("") as connection:
+            return await open_personal(connection, self._vault, self._application)
+
+    async def image(self, kind: str) -> tuple[str, bytes] | None:
+        async with self._audited(f": {kind}") as connection:
+            return await open_image(connection, self._vault, self._application, kind)
+
+    @asynccontextmanager
+    async def _audited(self, what: str) -> AsyncIterator[Any]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            about = f"application {self._application} to the top level{what}"
+            await write_audit(connection, [AuditLine(Keyless(), "disclose-personal-data", about, 0)])
+            yield connection

@@ -92,6 +92,12 @@ async def open_personal(connection: Any, vault: Vault, number: int) -> dict[str,
     return {row["field"]: vault.open(bytes(row["sealed"]), datum_place(number, row["field"])).decode() for row in rows}
 
 
+async def open_image(connection: Any, vault: Vault, number: int, kind: str) -> tuple[str, bytes] | None:
+    """Media type and content, audited as above. Raises `PersonalDataLocked`."""
+    row = await connection.fetchrow(SQL["image_of"], number, kind)
+    return (row["media_type"], vault.open(bytes(row["sealed"]), image_place(number, kind))) if row else None
+
+
 def datum_place(number: int, field: str) -> str:
     return f"personal_datum {number} {field}"
 

@@ -16,6 +16,11 @@ class Probes:
         self._networks = tuple(networks)
         self._key_ids = frozenset(key_ids)
 
+    @property
+    def by_network(self) -> bool:
+        """Whether addresses are looked at at all."""
+        return bool(self._networks)
+
     def mark(self, source: str | None, headers: Mapping[str, str]) -> bool:
         """Whether a request from this address, with these header fields (looked up in lower case), is a probe."""
         if self._networks and is_within(source, self._networks):

@@ -21,6 +21,8 @@ class Door(StrEnum):
     NEGOTIATED = "negotiated"
     BATCH = "batch"
     GS1 = "gs1"
+    HANDLE_TCP = "handle-tcp"
+    HANDLE_UDP = "handle-udp"
 
 
 class Outcome(StrEnum):

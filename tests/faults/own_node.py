@@ -21,9 +21,9 @@ CLI = [sys.executable, "-m", "node.entry"]  # what the script `biaojie` calls
 
 
 def plain_environment(**variables: str) -> dict[str, str]:
-    """Ours without any `BIAOJIE_*`, and with these."""
+    """Ours without any `BIAOJIE_*`, and with these; Handle is spoken where they say so, for its port is the same for all."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("BIAOJIE_")}
-    return {**inherited, "PYTHONUNBUFFERED": "1", **variables}
+    return {**inherited, "PYTHONUNBUFFERED": "1", "BIAOJIE_HANDLE_PORT": "0", **variables}
 
 
 def biaojie(*arguments: str, timeout: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,8 @@ class OwnNode:
         self.data_dir = data_dir
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
-        self.variables = {"BIAOJIE_DATA_DIR": str(data_dir), "BIAOJIE_HTTP_PORT": str(self.port), **variables}
+        ports = {"BIAOJIE_HTTP_PORT": str(self.port), "BIAOJIE_HANDLE_PORT": str(free_port())}
+        self.variables = {"BIAOJIE_DATA_DIR": str(data_dir), **ports, **variables}
         self._arguments = arguments or ("up",)
         self._output = data_dir.with_name(f"{data_dir.name}.output")
         self.process: subprocess.Popen[bytes] | None = None

@@ -234,6 +234,13 @@ SNMS = [
     )
 ]  # fmt: skip
 
+_HANDLE = "/api/handles/{identifier}"
+HANDLE = [
+    _row(f"PUT {_HANDLE}", "/api/handles/{p}%2Fnew-{n}", writes(201), "read-private register", {"values": VALUES}),
+    _row(f"DELETE {_HANDLE}", "/api/handles/{p}%2Fthere-{n}", writes(), "read-private withdraw", before="there"),
+    _row("GET /api/handles", "/api/handles?prefix={p}", reads(), "read-private"),
+]  # fmt: skip
+
 _ALL = (200,) * len(WHO)
 FOR_ANYBODY = [
     _row("GET /api/handles/{identifier}", "/api/handles/{p}%2Fthere-{n}", _ALL, "", before="there"),
@@ -244,7 +251,7 @@ FOR_ANYBODY = [
     _row("GET /{identifier}", "/{p}%2Fthere-{n}", _ALL, "", before="there"),
 ]
 
-TABLE = [*IDENTIFIERS, *BULK, *MANAGING, *HANDING, *PREFIXES, *APPLICATIONS, *TEMPLATES, *SNMS, *FOR_ANYBODY]
+TABLE = [*IDENTIFIERS, *BULK, *MANAGING, *HANDING, *PREFIXES, *APPLICATIONS, *TEMPLATES, *SNMS, *HANDLE, *FOR_ANYBODY]
 
 # What takes no key: it is the same for everybody, or it is where one logs in.
 KEYLESS = frozenset(
@@ -253,6 +260,8 @@ KEYLESS = frozenset(
         *("GET /", "GET /lookup", "GET /docs", "GET /errors", "GET /errors/{slug}"),
         *("GET /.well-known/gs1resolver", "GET /iiidap/help"),
         *("POST /identity/token", "POST /identity/token/v1"),
+        *("POST /api/sessions", "GET /api/sessions/this", "PUT /api/sessions/this", "DELETE /api/sessions/this"),
+        *("GET /api/site", "GET /api/prefixes"),
         *("POST /api/v1/applications", "POST /snms/api/v3/ent/apply"),
     )
 )

@@ -290,8 +290,35 @@ async def test_real_answers_are_as_described(node: Node) -> None:
     await walk_through_transfers(walk, prefix)
     await walk_through_leases(walk, prefix)
     await onboarding(walk)
+    await handle_administration(walk, prefix)
     await prefixes(walk, prefix)
     assert {name for name, _ in walk.seen} == set(OPERATIONS), "every operation was called"
+
+
+async def handle_administration(walk: Walk, prefix: str) -> None:
+    values, one = {"values": [text_value(1, "DESC", "x")]}, f"{prefix}/By-Handle"
+    as_json = {"headers": {"Content-Type": "application/json"}}
+    await walk("putHandle", 201, values, identifier=one, **as_json)
+    await walk("putHandle", 200, values, identifier=one, **as_json)
+    await walk("putHandle", 409, values, identifier=one, query="?overwrite=false", **as_json)
+    await walk("putHandle", 400, {"values": []}, identifier=one, **as_json)
+    await walk("putHandle", 401, values, identifier=one, role="anybody", **as_json)
+    await walk("putHandle", 403, values, identifier=one, role="stranger", **as_json)
+    await walk("putHandle", 404, values, identifier=f"{prefix}/No", query="?index=various", **as_json)
+    await walk("listHandles", 200, query=f"?prefix={prefix}&pageSize=1")
+    await walk("listHandles", 400, query=f"?prefix={prefix}&pageSize=x")
+    await walk("deleteHandle", 400, identifier=one, query="?index=7")
+    await walk("deleteHandle", 200, identifier=one)
+    await walk("deleteHandle", 404, identifier=one)
+    begun = await walk("beginHandleSession", 201, role="anybody")
+    session = {"headers": {"Authorization": f'Handle version="0", sessionId="{begun.json["sessionId"]}"'}}
+    await walk("readHandleSession", 200, role="anybody", **session)
+    await walk("proveHandleSession", 200, role="anybody", **session)
+    await walk("endHandleSession", 204, role="anybody", **session)
+    await walk("endHandleSession", 401, role="anybody", **session)
+    await walk("handleSite", 200, role="anybody")
+    await walk("listHomedPrefixes", 200, role="anybody", query="?limit=1")
+    await walk("listHomedPrefixes", 400, role="anybody", query="?limit=x")
 
 
 async def walk_through_transfers(walk: Walk, prefix: str) -> None:

@@ -14,7 +14,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from core.errors import IdentifierUnknown, RecursionFailed
+from core.handle.bodies import Resolve, decode_valued
+from core.handle.codes import Code, Flag, Op
 from core.identifier import parse_identifier
+from node.handle_client import HandleConnection, request
 from resolver.recursion import MAX_BYTES, MAX_HOPS, Recursion
 from tests.conftest import Servers
 from tests.harness import Api, settings_for, worker_here
@@ -193,3 +196,22 @@ async def test_what_is_kept_is_bounded_in_bytes(peers: Peers) -> None:
         await onward.resolve(parse_identifier(f"20.500.1/{number}"))
     assert 0 < onward._used <= 5_000 and 0 < len(onward._kept) < 10
     assert onward._used == sum(size for _, size, _ in onward._kept.values())
+
+
+async def test_a_handle_client_is_resolved_onwards_where_it_asks_for_it(
+    peers: Peers, database: str, servers: Servers, scratch: Path
+) -> None:
+    top = await peers.start(lambda _: FOUND)
+    settings = settings_for(database, servers.redis_url, data_dir=scratch, recursion=True, top_level_url=top)
+    async with worker_here(settings), HandleConnection("127.0.0.1", settings.handle_port) as connection:
+        for flags, types, code, indexes in (
+            (Flag.PUBL, (), Code.NOT_RESPONSIBLE, []),
+            (Flag.PUBL | Flag.RECU, (), Code.SUCCESS, [1, 2]),
+            (Flag.PUBL | Flag.RECU, ("URL",), Code.SUCCESS, [1]),
+            (Flag.PUBL | Flag.RECU, ("X",), Code.VALUES_NOT_FOUND, []),
+        ):
+            asked = request(Op.RESOLVE, Resolve(str(NAME), (), types).encode(), flags=int(flags))
+            [answer] = await connection.ask(asked)
+            assert answer.header.code == code
+            if indexes:
+                assert [value.index for value in decode_valued(answer.body).values] == indexes

@@ -41,7 +41,8 @@ class Tries:
         method, path = row.call.partition(" ")[0], filled(row.path, prefix, number, made)
         body = filled(row.body, prefix, number, made)
         raw = body.encode() if isinstance(body, str) else None
-        answer = await api.call(method, path, None if raw else body, raw=raw)
+        headers = {"Content-Type": "application/json"} if method == "PUT" and path.startswith("/api/handles/") else None
+        answer = await api.call(method, path, None if raw else body, raw=raw, headers=headers)
         if not path.startswith(_SNMS_DOORS):
             told = answer.json if answer.status >= 400 else None
             if path.endswith("identifiers:batch") and answer.status == 200:

@@ -14,7 +14,7 @@ import registry.applications.courier as courier_module
 from core.database import open_pool
 from core.directory import Directory
 from core.sealing import Vault
-from core.top_level import EnterpriseFacts, PersonalData, PrefixFacts, RouteFacts, TopLevelUnavailable, Verdict
+from core.top_level import EnterpriseFacts, Order, PersonalData, PrefixFacts, RouteFacts, TopLevelUnavailable, Verdict
 from registry.applications.courier import LOCK, Courier
 from tests.applicant import PERSONAL, SITE, Application, apply
 from tests.harness import Api, Node, item, until
@@ -29,6 +29,8 @@ class PaperTopLevel:
         self.personal: dict[str, str] = {}
         self.away = False
         self.decided: list[Verdict] = []
+        self.ordered: list[Order] = []
+        self.obeyed: list[int] = []
 
     async def submit_enterprise(self, task: int, enterprise: EnterpriseFacts, personal: PersonalData) -> None:
         self._hear("enterprise", task, enterprise)
@@ -42,6 +44,13 @@ class PaperTopLevel:
 
     async def verdicts(self, waiting: Sequence[int]) -> Sequence[Verdict]:
         return self.decided
+
+    async def orders(self) -> Sequence[Order]:
+        return self.ordered
+
+    async def order_applied(self, connection: Any, number: int) -> bool:
+        self.obeyed.append(number)
+        return self.obeyed.count(number) == 1
 
     def _hear(self, kind: str, task: int, facts: Any) -> None:
         if self.away:

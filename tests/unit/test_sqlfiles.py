@@ -10,7 +10,7 @@ import pytest
 from core.sqlfiles import load_sql
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted(path for room in ("core", "registry", "resolver") for path in (ROOT / room / "sql").glob("*.sql"))
+FILES = sorted(path for room in ("core", "registry", "resolver", "sync") for path in (ROOT / room / "sql").glob("*.sql"))
 
 
 def statements(path: Path) -> dict[str, str]:

@@ -1,0 +1,135 @@
+"""`biaojie handle`: resolve an identifier as a Handle client does, over TCP or UDP; rotate the node's own key."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from core.handle.bodies import Resolve, decode_error, decode_valued
+from core.handle.codes import NAMES, Code, Flag, Op
+from core.handle.malformed import Malformed
+from core.handle.meaning import kept_data
+from core.handle.message import Message
+from core.handle.wire_value import ABSOLUTE, WireValue
+from core.settings import Settings
+from core.values import iso_time
+from node.console import Refused, say
+from node.handle_client import ask, request
+from node.handle_key import key_file, rotate_key
+
+_REFERRALS = (Code.SERVICE_REFERRAL, Code.PREFIX_REFERRAL)
+_LONGEST_SHOWN = 200
+_PORT = 2641
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    resolve = actions.add_parser("resolve", help="ask a Handle server 向 Handle 服务器查询标识")
+    resolve.add_argument("identifier", help="as 88.118.8/SN0001, or 0.NA/88.118.8 标识或前缀记录")
+    resolve.add_argument(
+        "--server", metavar="HOST:PORT", help="whom to ask (default: the node of these settings) 查询的服务器"
+    )
+    resolve.add_argument("--udp", action="store_true", help="over UDP 使用 UDP")
+    resolve.add_argument("--type", action="append", default=[], metavar="T", help="values of this type only 仅此类型")
+    resolve.add_argument(
+        "--index", action="append", default=[], type=int, metavar="N", help="and of this index 以及此索引"
+    )
+    resolve.add_argument("--all", action="store_true", help="not the public values alone 不限于公开值")
+    resolve.add_argument("--primary", action="store_true", help="passing over caches 不使用缓存")
+    resolve.add_argument("--seconds", type=float, default=5.0, help="how long to wait (default 5) 等待时限（秒）")
+    resolve.add_argument("--json", action="store_true", help="as the HTTP API says it 以 JSON 输出")
+    resolve.set_defaults(handle=_resolve)
+    rotate = actions.add_parser("rotate-key", help="a new key in place of the node's own 更换节点自身的密钥")
+    rotate.set_defaults(handle=_rotate)
+
+
+async def handle(settings: Settings, options: argparse.Namespace) -> int:
+    return int(await options.handle(settings, options))
+
+
+async def _resolve(settings: Settings, options: argparse.Namespace) -> int:
+    """Exit status 0: found, or referred; 1: anything else. Raises `Refused`."""
+    host, port = server_of(options.server) if options.server else ("127.0.0.1", settings.handle_port or _PORT)
+    flags = (0 if options.all else int(Flag.PUBL)) | (int(Flag.AUTH) if options.primary else 0)
+    if any(not 0 < index < 2**32 for index in options.index):
+        raise Refused("--index is from 1 to 4294967295", "--index 应为 1 到 4294967295")
+    body = Resolve(options.identifier, tuple(options.index), tuple(options.type)).encode()
+    try:
+        answer = await ask(host, port, request(Op.RESOLVE, body, flags=flags), udp=options.udp, seconds=options.seconds)
+        said = told(answer, options.identifier)
+    except (OSError, TimeoutError) as wrong:
+        why = str(wrong) or "no answer in time"
+        raise Refused(
+            f"{host} port {port} does not answer: {why}", f"{host} 端口 {port} 没有应答：{str(wrong) or '超时'}"
+        ) from None
+    except Malformed as wrong:
+        raise Refused(
+            f"{host} port {port} does not speak the Handle protocol: {wrong.reason}",
+            f"{host} 端口 {port} 的应答不符合 Handle 协议：{wrong.reason}",
+        ) from None
+    for line in [json.dumps(said, ensure_ascii=False)] if options.json else lines(said):
+        say(line)
+    return 0 if said["responseCode"] in (Code.SUCCESS, *_REFERRALS) else 1
+
+
+async def _rotate(settings: Settings, _: argparse.Namespace) -> int:
+    serial = rotate_key(settings)
+    say(
+        f"biaojie: new key in {key_file(settings)}; the site has the serial number {serial}; a running node takes it now"
+    )
+    say(f"biaojie：已生成新密钥，站点序号为 {serial}，运行中的节点会立即启用")
+    return 0
+
+
+def server_of(text: str) -> tuple[str, int]:
+    """Host and port, as in `192.0.2.7:2641`, `[2001:db8::7]:2641` or `handle.example.cn`. Raises `Refused`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or "]" in port or (host.count(":") and not host.startswith("[")):
+        host, port = text, str(_PORT)
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise Refused(f"'{text}' is not HOST:PORT", f"“{text}”不是 主机:端口 的形式")
+    return host.strip("[]"), int(port)
+
+
+def told(answer: Message, identifier: str) -> dict[str, Any]:
+    """An answer in the form of the Handle HTTP API. Raises `Malformed`."""
+    code = answer.header.code
+    said: dict[str, Any] = {"responseCode": code, "handle": identifier}
+    if code == Code.SUCCESS or code in _REFERRALS:
+        found = decode_valued(answer.body)
+        said["handle"] = found.handle or identifier
+        said["values"] = [_value(value) for value in found.values]
+    elif text := decode_error(answer.body) if code != Code.AUTHENTICATION_NEEDED else "":
+        said["message"] = text
+    return said
+
+
+def _value(value: WireValue) -> dict[str, Any]:
+    format_, data = kept_data(value.type, value.data)
+    return {
+        "index": value.index,
+        "type": value.type,
+        "data": {"format": format_, "value": data},
+        "ttl": iso_time(value.ttl) if value.ttl_type == ABSOLUTE else value.ttl,
+        "timestamp": iso_time(value.timestamp),
+        "permissions": f"{value.permissions & 15:04b}",
+    }
+
+
+def lines(said: dict[str, Any]) -> list[str]:
+    """For people: a value a line."""
+    code = said["responseCode"]
+    name = NAMES.get(code, "unknown")
+    head = f"{said['handle']}  {code} {name}" + (f": {said['message']}" if "message" in said else "")
+    if code == Code.PREFIX_REFERRAL:
+        head += " (ask this site 请查询以下站点)"
+    return [head, *(_line(value) for value in said.get("values", ()))]
+
+
+def _line(value: dict[str, Any]) -> str:
+    data = value["data"]["value"]
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    shown = "".join(one if one.isprintable() else " " for one in text[:_LONGEST_SHOWN])
+    more = "…" if len(text) > _LONGEST_SHOWN else ""
+    return f"{value['index']:>10}  {value['type']:<16}  {value['permissions']}  {value['timestamp']}  {shown}{more}"

@@ -1,0 +1,145 @@
+"""`biaojie sync`: run the exchange with the top level, look at it, hurry it, and keep its key."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from core.database import STORE_FAILURES
+from core.settings import Settings
+from core.timestamps import rfc3339
+from node import peering_keys, sync_runner
+from node.console import Refused, say
+from node.peering import require_address, transport_of
+from node.personal_data import with_found_key
+from node.preflight import connect_database
+from node.running import require_database, with_running
+from sync.access.status import poll_now, read_status, send_now
+
+
+async def run(settings: Settings, _: argparse.Namespace) -> int:
+    """In the foreground, until Ctrl-C; where `up` runs one, this one waits for its turn."""
+    reachable = with_found_key(with_running(settings))
+    require_database(reachable)
+    require_address(reachable)
+    await transport_of(reachable).close()  # what is missing is said at once
+    return await sync_runner.work(reachable)
+
+
+async def status(settings: Settings, options: argparse.Namespace) -> int:
+    said = await _at_database(settings, read_status)
+    if options.json:
+        say(orjson.dumps(said, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode())
+        return 0
+    for line in status_lines(said):
+        say(line)
+    return 0
+
+
+async def poll(settings: Settings, _: argparse.Namespace) -> int:
+    await _at_database(settings, poll_now)
+    say("biaojie: the queue of the top level is asked now 已要求立即轮询消息队列")
+    return 0
+
+
+async def send(settings: Settings, _: argparse.Namespace) -> int:
+    await _at_database(settings, send_now)
+    say("biaojie: everything that waits is sent now 已要求立即发送全部待发命令")
+    return 0
+
+
+async def keys(settings: Settings, options: argparse.Namespace) -> int:
+    """What is printed is for the top level's console: never the secret."""
+    held = peering_keys.read_keys(settings.data_dir)
+    match options.what:
+        case "generate":
+            key = peering_keys.generate(settings.data_dir, options.app_id)
+        case "import":
+            if options.file is None or not options.app_id:
+                raise Refused("import needs --app-id and --file", "import 需要 --app-id 与 --file")
+            key = peering_keys.bring(settings.data_dir, options.app_id, _content(options.file), options.keyid)
+        case "rotate":
+            key = peering_keys.rotate(settings.data_dir)
+        case "activate":
+            key = peering_keys.activate(settings.data_dir)
+        case _:
+            key = peering_keys.current_key(settings.data_dir)
+    say(f"appId      {key.app_id}\nkeyid      {key.keyid}\nalgorithm  {key.algorithm}\npublic     {key.public}")
+    if options.what in ("rotate", "import") and held:
+        say("biaojie: enter it at the top level, then `biaojie sync keys activate` and restart")
+        say("biaojie：请先在国家顶级节点登记该公钥，再执行 biaojie sync keys activate 并重新启动")
+    return 0
+
+
+def status_lines(said: dict[str, Any]) -> list[str]:
+    """For people."""
+    figures = said["figures"]
+    lines = [
+        f"to be sent 待发: {figures['open']:,} (oldest 最早 {figures['oldest_seconds']:,.0f} s)   "
+        f"awaiting audit 待审核: {figures['awaiting']:,}   refused 被拒: {figures['refused']:,}   failed 失败: {figures['failed']:,}",
+        f"last answer 最近应答: {_shown(figures['last_answer_at'])}   last poll 最近轮询: {_shown(figures['last_poll_at'])}   "
+        f"last acknowledged 最近确认: {_shown(figures['last_acknowledged_at'])}",
+    ]
+    if figures["stopped"]:
+        lines.append(f"STOPPED 已停止发送: {figures['stopped']}   (biaojie sync send)")
+    elif figures["last_error"]:
+        lines.append(f"last error 最近错误: {figures['last_error']}")
+    if figures["raised"]:
+        lines.append(f"messages that somebody should look at 需人工查看的消息: {figures['raised']:,}")
+    lines.append("")
+    for one in said["commands"]:
+        outcome = " ".join(str(part) for part in (one["code"], one["reason"] or one["last_error"]) if part is not None)
+        lines.append(f"  {one['cl_trid']:<32} {one['kind']:<18} {one['about']:<24} {one['state']:<9} {outcome}")
+    return lines
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_subparsers(required=True, metavar="run|status|poll|send|keys")
+
+    def verb(name: str, work: object, help_: str) -> argparse.ArgumentParser:
+        added = what.add_parser(name, help=help_)
+        added.set_defaults(sync=work)
+        return added
+
+    verb("run", run, "exchange with the top level until Ctrl-C 与国家顶级节点交互")
+    verb("status", status, "what waits, what was decided 查看待发、待审核与结果").add_argument(
+        "--json", action="store_true", help="as JSON 以 JSON 输出"
+    )
+    verb("poll", poll, "ask the queue now 立即轮询消息队列")
+    verb("send", send, "send what waits now, after a stop too 立即发送，停止后亦由此恢复")
+    four = verb("keys", keys, "the key that signs 签名密钥")
+    four.add_argument(
+        "what", choices=("show", "generate", "import", "rotate", "activate"), help="show: the public half 显示公钥"
+    )
+    four.add_argument("--app-id", help="appId that the top level gave 国家顶级节点分配的 appId")
+    four.add_argument("--file", type=Path, help="PEM (PKCS #8) or base64 私钥文件")
+    four.add_argument("--keyid", help="what the top level calls the key 密钥编号")
+
+
+async def _at_database(settings: Settings, work: Any) -> Any:
+    connection = await connect_database(require_database(with_running(settings)))
+    try:
+        return await work(connection)
+    except STORE_FAILURES as lost:
+        raise Refused(f"the database was lost: {lost}", f"数据库连接中断：{lost}") from None
+    finally:
+        await connection.close()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()[:16_384]
+    except OSError as wrong:
+        raise Refused(f"{path} cannot be read: {wrong}", f"无法读取 {path}：{wrong}") from None
+
+
+def _shown(at: datetime | None) -> str:
+    return rfc3339(at) if at else "-"
+
+
+def _plain(value: Any) -> Any:
+    return rfc3339(value) if isinstance(value, datetime) else str(value)

@@ -1,0 +1,75 @@
+"""The process that exchanges with the top level: `python -m node.sync_runner`, settings from the environment.
+
+Beside the workers: a top level that is slow, away or wrong costs none of them anything. Several may run; one leads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+from core.database import STORE_FAILURES, StorePool, open_pool
+from core.settings import Settings, load_settings
+from core.telemetry import start_logging
+from node.console import Refused
+from node.peering import peer_of
+
+log = logging.getLogger(__name__)
+_CONNECTIONS = 3
+_AGAIN_SECONDS = 5.0
+
+
+async def work(settings: Settings) -> int:
+    """Until SIGTERM or SIGINT; the exit status is 1 when it ended by itself."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    task = asyncio.create_task(exchange(settings))
+    await asyncio.wait((task, asyncio.ensure_future(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
+    failed = task.done()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return int(failed)
+
+
+async def exchange(settings: Settings) -> None:
+    """For ever. What is missing is told and waited for: a node without its key serves all the same."""
+    pool = await _reached(settings)
+    try:
+        while True:
+            try:
+                peer = peer_of(settings, pool)
+            except Refused as wrong:
+                log.error("%s", wrong.message_en)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                try:
+                    await peer.run()
+                finally:
+                    await peer.close()
+    finally:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pool.close(), settings.database_timeout_seconds)
+
+
+async def _reached(settings: Settings) -> StorePool:
+    while True:
+        try:
+            url, timeout_seconds = settings.database_url.get_secret_value(), settings.database_timeout_seconds
+            return await open_pool(url, connections=_CONNECTIONS, timeout_seconds=timeout_seconds)
+        except STORE_FAILURES as lost:
+            log.warning("PostgreSQL cannot be reached yet: %s", lost or type(lost).__name__)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def main() -> int:
+    settings = load_settings()
+    start_logging(settings.log_level, "sync")
+    return asyncio.run(work(settings))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,115 @@
+"""The process of the top-level node in a box: `python -m node.toplevel_runner`, settings from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from core.settings import Settings, load_settings
+from core.telemetry import start_logging
+from node.console import Refused
+from node.peering_keys import current_key, generate, read_keys
+from sync.toplevel.accounts import Account, open_account
+from sync.toplevel.app import make_app, open_store, signer_of
+from sync.toplevel.desk import Desk
+from sync.toplevel.tcp_door import TcpDoor
+
+FOLDER = "toplevel"
+USER, CLIENT = "demo", "sln-demo"
+_PORT, _PASSWORD = "port", "password"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a box is, and what a node needs to peer with it. `server_key`: as the setting takes one."""
+
+    url: str
+    port: int
+    server_key: str
+    password: str
+
+
+def prepare(settings: Settings) -> Box:
+    """Before it starts: its port chosen, its store made, an account opened for this node and the node's key, made where
+    there is none. Raises `Refused`."""
+    directory = settings.data_dir.resolve() / FOLDER
+    store = open_store(directory)
+    try:
+        key = current_key(settings.data_dir) if read_keys(settings.data_dir) else generate(settings.data_dir, None)
+        port = settings.toplevel_port or _free_port(settings.toplevel_host, store.fact(_PORT))
+        password = store.fact(_PASSWORD) or key.keyid[:16]
+        account = Account(
+            key.app_id, settings.node_prefix, USER, CLIENT, password, key.keyid, key.algorithm, key.public
+        )
+        open_account(store, account)
+        with store.transaction():
+            store.put_fact(_PORT, port)
+            store.put_fact(_PASSWORD, password)
+        signer = signer_of(store)
+    finally:
+        store.close()
+    host = f"[{settings.toplevel_host}]" if ":" in settings.toplevel_host else settings.toplevel_host
+    return Box(
+        f"http://{host}:{port}/epp", port, f"{signer.keyid}:{base64.b64encode(signer.public).decode()}", password
+    )
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[Desk, int]]:
+    """The box on its ports; gives its desk and its port of EPP over TCP. Raises OSError where a port is taken."""
+    store = open_store(settings.data_dir.resolve() / FOLDER)
+    desk = Desk(store)
+    runner = web.AppRunner(make_app(desk), access_log=None, shutdown_timeout=1)
+    door = TcpDoor(desk)
+    try:
+        await runner.setup()
+        port = settings.toplevel_port or store.fact(_PORT) or 0
+        await web.TCPSite(runner, settings.toplevel_host, port, reuse_address=True).start()
+        yield desk, await door.open(settings.toplevel_host, settings.toplevel_tcp_port)
+    finally:
+        await door.close()
+        await runner.cleanup()
+        store.close()
+
+
+async def work(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with serving(settings):
+            await stop.wait()
+    except OSError as wrong:
+        raise Refused(
+            f"The top-level node in a box cannot listen: {wrong}", f"仿真顶级节点无法监听端口：{wrong}"
+        ) from None
+
+
+def _free_port(host: str, kept: int | None) -> int:
+    """The one of the last time while nobody has it, else any."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, kept or 0))
+        except OSError:
+            return _free_port(host, None) if kept else 0
+        return int(probe.getsockname()[1])
+
+
+def main() -> int:
+    settings = load_settings()
+    start_logging(settings.log_level, "toplevel")
+    asyncio.run(work(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,168 @@
+"""Datagrams by the batch: one system call takes what has arrived, one sends the answers (recvmmsg, sendmmsg of Linux).
+
+A call for each datagram, and its address made into text and back, take longer than the answer does. Where the system has no such
+calls they are made one by one, with the same methods.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+import sys
+from typing import Any, Protocol
+
+AT_ONCE = 64
+_RECEIVED_BYTES = 4_096  # more than any datagram of the protocol has
+_SENT_BYTES = 512
+_NAME_BYTES = 28  # sockaddr_in6; sockaddr_in has 16
+_DONTWAIT = 0x40
+
+
+class Batches(Protocol):
+    """`receive` says how many came; they are numbered from 0 until it is called again."""
+
+    def receive(self) -> int: ...
+
+    def datagram(self, number: int) -> bytes: ...
+
+    def peer(self, number: int) -> Any:
+        """The sender's address, as `sendto` takes it."""
+        ...
+
+    def answer(self, number: int, octets: bytes) -> None:
+        """To its sender, with the next `flush`; 512 bytes at most."""
+        ...
+
+    def flush(self) -> None: ...
+
+
+class _Vector(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
+
+
+class _Message(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_void_p), ("name_size", ctypes.c_uint32), ("vectors", ctypes.c_void_p), ("count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p), ("control_size", ctypes.c_size_t), ("flags", ctypes.c_int),
+    )  # fmt: skip
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("message", _Message), ("size", ctypes.c_uint32))
+
+
+class ManyAtOnce:
+    """With the calls of Linux. The kernel is told once where everything lies; each batch overwrites the one before."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        library = ctypes.CDLL(None, use_errno=True)
+        self._receive, self._send = library.recvmmsg, library.sendmmsg  # AttributeError where there are none
+        self._descriptor = listener.fileno()
+        self._name_size = _NAME_BYTES if listener.family == socket.AF_INET6 else 16
+        self._names = ctypes.create_string_buffer(AT_ONCE * _NAME_BYTES)
+        self._received, self._incoming = self._slots(_RECEIVED_BYTES)
+        self._sent, self._outgoing = self._slots(_SENT_BYTES)
+        self._vectors_out = self._kept[-1]
+        self._bytes_in = memoryview(self._received).cast("B")
+        self._bytes_out = memoryview(self._sent).cast("B")
+        self._sizes_out = memoryview(self._vectors_out).cast("B").cast("Q")
+        self._names_out = memoryview(self._outgoing).cast("B").cast("Q")
+        self._first_name, self._stride = ctypes.addressof(self._names), ctypes.sizeof(_Header)
+        before, after = _Header.size.offset, self._stride - _Header.size.offset - 4
+        self._sizes_in = struct.Struct("=" + f"{before}xI{after}x" * AT_ONCE)
+        self._sizes: tuple[int, ...] = ()
+        self._waiting = 0
+
+    def _slots(self, size: int) -> tuple[Any, Any]:
+        """A buffer of so many bytes for each datagram, and the headers that point into it."""
+        buffer = ctypes.create_string_buffer(AT_ONCE * size)
+        vectors, headers = (_Vector * AT_ONCE)(), (_Header * AT_ONCE)()
+        for number in range(AT_ONCE):
+            vectors[number].base = ctypes.addressof(buffer) + number * size
+            vectors[number].size = size
+            headers[number].message.name = ctypes.addressof(self._names) + number * _NAME_BYTES
+            headers[number].message.name_size = self._name_size
+            headers[number].message.vectors = ctypes.addressof(vectors) + number * ctypes.sizeof(_Vector)
+            headers[number].message.count = 1
+        self._kept = [*getattr(self, "_kept", []), vectors]  # the kernel has their addresses
+        return buffer, headers
+
+    def receive(self) -> int:
+        count = int(self._receive(self._descriptor, self._incoming, AT_ONCE, _DONTWAIT, None))
+        if count <= 0:
+            return 0
+        self._sizes = self._sizes_in.unpack(self._incoming)
+        return count
+
+    def datagram(self, number: int) -> bytes:
+        begin = number * _RECEIVED_BYTES
+        return bytes(self._bytes_in[begin : begin + self._sizes[number]])
+
+    def peer(self, number: int) -> Any:
+        raw = self._names.raw[number * _NAME_BYTES : (number + 1) * _NAME_BYTES]
+        port = int.from_bytes(raw[2:4])
+        if self._name_size < _NAME_BYTES:
+            return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
+        scope = int.from_bytes(raw[24:28], sys.byteorder)
+        return socket.inet_ntop(socket.AF_INET6, raw[8:24]), port, int.from_bytes(raw[4:8]), scope
+
+    def answer(self, number: int, octets: bytes) -> None:
+        place, size = self._waiting, len(octets)
+        begin = place * _SENT_BYTES
+        self._bytes_out[begin : begin + size] = octets
+        self._sizes_out[2 * place + 1] = size
+        self._names_out[place * self._stride // 8] = self._first_name + number * _NAME_BYTES
+        self._waiting = place + 1
+
+    def flush(self) -> None:
+        """What the kernel has no room for is lost, as a datagram may be."""
+        waiting, self._waiting, done = self._waiting, 0, 0
+        while done < waiting:
+            rest = ctypes.byref(self._outgoing, done * self._stride)
+            count = int(self._send(self._descriptor, rest, waiting - done, _DONTWAIT))
+            if count <= 0:
+                return
+            done += count
+
+
+class OneByOne:
+    """With the calls that every system has."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._received: list[tuple[bytes, Any]] = []
+
+    def receive(self) -> int:
+        self._received = []
+        while len(self._received) < AT_ONCE:
+            try:
+                self._received.append(self._listener.recvfrom(_RECEIVED_BYTES))
+            except OSError:  # nothing more, or an earlier answer met a closed port
+                break
+        return len(self._received)
+
+    def datagram(self, number: int) -> bytes:
+        return self._received[number][0]
+
+    def peer(self, number: int) -> Any:
+        return self._received[number][1]
+
+    def answer(self, number: int, octets: bytes) -> None:
+        try:
+            self._listener.sendto(octets, self._received[number][1])
+        except OSError:
+            return
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+def batches_of(listener: socket.socket) -> Batches:
+    """For a socket that does not block."""
+    if sys.platform == "linux" and ctypes.sizeof(ctypes.c_void_p) == 8:
+        try:
+            return ManyAtOnce(listener)
+        except (AttributeError, OSError):
+            pass
+    return OneByOne(listener)

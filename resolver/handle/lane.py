@@ -1,0 +1,129 @@
+"""The lane of ready answers: requests that were asked before, byte for byte, answered without being read.
+
+A request is its envelope, a header, and what follows; what follows (body length, body, empty credential) is the key under
+which `Memory` keeps the end of the answer, so that a spelling, a list of types and the wish for public values alone each
+have an answer of their own, dropped with the record. Header and envelope differ by request id and, once a second, by the
+time that the client put in. What is read here is as fresh, as checked and as counted as anywhere: the prefix is asked once a
+turn whether it is answered here, and each answer is one resolution.
+"""
+
+from __future__ import annotations
+
+import time
+
+from core.handle.codes import MAJOR, MINOR, Flag, Op
+from core.handle.envelope import decode_envelope
+from core.handle.header import decode_header
+from resolver.handle.resolving import NOT_READY
+from resolver.handle.room import HandleRoom
+from resolver.memory import WireAnswer
+from resolver.usage.tally import Door, Outcome
+
+_LEAST_BYTES = 56  # envelope, header, and a body of two empty lists and an empty name
+_FORMS_HELD = 1_000
+
+
+class _Form:
+    """What all requests with one beginning share: the parts of their answers that do not depend on the name."""
+
+    __slots__ = ("begin", "middle", "table")
+
+    def __init__(self, begin: bytes, middle: bytes, table: dict[bytes, WireAnswer]) -> None:
+        self.begin = begin
+        self.middle = middle
+        self.table = table
+
+
+class Lane:
+    """One for each listener. A turn is `begin`, any number of `take`, `end`."""
+
+    def __init__(self, room: HandleRoom, door: Door) -> None:
+        self._room = room
+        self._door = door
+        self._forms: dict[bytes, _Form | None] = {}
+        self._counts: dict[str, int] = {}
+        self._now = 0.0
+        self._second = 0
+        self._open = False
+
+    def begin(self) -> None:
+        self._open = not self._room.resolver.lookup.stale_seconds
+        self._now = time.monotonic()
+        self._second = int(self._now)
+
+    def take(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Append answers to `out`, from the message at `at` on; returns where the first one begins that does not lie ready."""
+        end, counts, now, second = len(data), self._counts, self._now, self._second
+        version = head = begin = middle = b""
+        table: dict[bytes, WireAnswer] = {}
+        from_bytes = int.from_bytes
+        while self._open and end - at >= _LEAST_BYTES:
+            stop = at + 20 + from_bytes(data[at + 16 : at + 20])
+            if stop > end:
+                break
+            if data[at + 20 : at + 40] != head or data[at : at + 8] != version:
+                version, head = data[at : at + 8], data[at + 20 : at + 40]
+                form = self._form(version + head)
+                if form is None:
+                    break
+                begin, middle, table = form.begin, form.middle, form.table
+            found = table.get(data[at + 40 : stop])
+            if found is None or found.until < now:
+                break
+            prefix = found.prefix
+            count = counts.get(prefix)
+            if count is None:
+                if not self._answered_here(prefix):
+                    break
+                count = 0
+            counts[prefix] = count + 1
+            if found.touched != second:
+                found.touched = second
+                self._room.resolver.lookup.memory.touch(found.entry)
+            out += (begin, data[at + 8 : at + 12], found.lengths, middle, found.tail)
+            at = stop
+        return at
+
+    def end(self, probe: bool) -> None:
+        """Count what the turn answered."""
+        if not self._counts:
+            return
+        resolver, answered = self._room.resolver, 0
+        for prefix, count in self._counts.items():
+            resolver.tally.add(prefix, self._door, Outcome.FOUND, probe, count)
+            answered += count
+        resolver.lookup.count_ready(answered)
+        self._counts.clear()
+
+    def forget_forms(self) -> None:
+        """The site has another serial number."""
+        self._forms.clear()
+
+    def _answered_here(self, prefix: str) -> bool:
+        """A suspended prefix, or one that moved away, must not be answered from memory."""
+        held = self._room.resolver.directory.prefix(prefix)
+        return held is None or held.answered_here
+
+    def _form(self, key: bytes) -> _Form | None:
+        """By version and header; None for what is not for the lane."""
+        try:
+            return self._forms[key]
+        except KeyError:
+            if len(self._forms) >= _FORMS_HELD:
+                self._forms.clear()
+            form = self._forms[key] = self._made(key)
+            return form
+
+    def _made(self, key: bytes) -> _Form | None:
+        envelope, header = decode_envelope(key[:8] + bytes(12)), decode_header(key[8:] + bytes(4))
+        if (header.op, header.code) != (Op.RESOLVE, 0) or header.flags & NOT_READY:
+            return None
+        if envelope.session or envelope.options:
+            return None
+        answer = envelope.answer()
+        begin = bytes((answer.major, answer.minor, MAJOR, MINOR)) + bytes(4)
+        flags = (header.flags & ~int(Flag.CONT)) | int(Flag.AUTH)
+        serial = self._room.identity.serial.to_bytes(2)
+        middle = key[8:12] + b"\0\0\0\1" + flags.to_bytes(4) + serial + key[22:23] + b"\0" + key[24:28]
+        public_only = bool(header.flags & Flag.PUBL)
+        return _Form(begin, middle, self._room.resolver.lookup.memory.wires[public_only])

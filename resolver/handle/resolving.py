@@ -1,0 +1,172 @@
+"""Resolution for Handle clients (RFC 3652 §3.2): the same look-up, the same rules of what is seen, the same count as every
+door.
+
+Names without a slash are those of prefixes; the name `0`, which clients send to keep a connection, is not found. The
+record of a prefix is `0.NA/<prefix>`; where nobody has made one, it says which site answers: this one.
+"""
+
+from __future__ import annotations
+
+import time
+
+from core.errors import IdentifierMalformed, NotResponsible
+from core.handle.administration import Administrator
+from core.handle.bodies import Resolve
+from core.handle.codes import Code, Flag
+from core.handle.malformed import Malformed
+from core.handle.meaning import sent_values
+from core.handle.message import Message
+from core.handle.reader import string, text
+from core.handle.site import site_from_json
+from core.handle.wire_value import WireValue, encode_values
+from core.identifier import Identifier, fold_case, parse_identifier
+from core.record import Record
+from core.value_intake import parse_values
+from core.values import ADMIN_READ, PUBLIC_READ, HandleValue
+from resolver.answers import chosen
+from resolver.handle.room import Caller, HandleRoom, Said, refusal
+from resolver.memory import Entry, WireAnswer
+from resolver.recursion import filtered
+from resolver.referral import SITE_TYPE, Referred
+from resolver.usage.tally import Outcome
+
+HEARTBEAT = "0"
+ROOT = "0.NA/"
+_REFERRAL_TTL = 300
+_SITE_TTL = 86_400
+# What makes an answer one for this reader, this moment or this request.
+NOT_READY = int(Flag.AUTH | Flag.CERT | Flag.ENCR | Flag.RRDG)
+
+
+async def resolve(
+    room: HandleRoom, caller: Caller, message: Message, request: Resolve, administrator: Administrator | None
+) -> Said | None:
+    """None where a challenge is due: there are values that only an administrator may see.
+
+    Raises `Malformed`, and the problems of the look-up: `IdentifierMalformed`, `PrefixNotAnswering`, `StoreUnavailable`.
+    """
+    if request.handle == HEARTBEAT:
+        return refusal(Code.HANDLE_NOT_FOUND)
+    plain = "/" not in request.handle and ":" not in request.handle
+    name = ROOT + request.handle if plain else request.handle
+    try:
+        if name[: len(ROOT)].upper() == ROOT:
+            return await _prefix_record(room, caller, message, request, name, administrator)
+        identifier = parse_identifier(name)
+        key = room.resolver.key(identifier)
+    except Referred as referred:
+        return _referral(room, caller, message, request.handle, referred)
+    except NotResponsible:
+        if message.header.flags & Flag.RECU and room.resolver.recursion is not None:
+            return await _onwards(room, request, identifier)
+        raise
+    entry = await _found(room, key, message)
+    _count(room, caller, key, entry)
+    if entry is None:
+        return refusal(Code.HANDLE_NOT_FOUND)
+    return await _told(room, message, request, entry, administrator)
+
+
+async def _found(room: HandleRoom, key: str, message: Message) -> Entry | None:
+    if message.header.flags & Flag.AUTH:
+        return await room.resolver.lookup.find_newer(key, 0)
+    return await room.resolver.lookup.find(key)
+
+
+async def _told(
+    room: HandleRoom, message: Message, request: Resolve, entry: Entry, administrator: Administrator | None
+) -> Said | None:
+    record = entry.record
+    if record.withdrawn:
+        return refusal(Code.HANDLE_NOT_FOUND, _withdrawn(record))
+    public_only = bool(message.header.flags & Flag.PUBL)
+    values = chosen(record.values, request.types, request.indexes)
+    if public_only:
+        values = [value for value in values if value.public]
+    elif not all(value.public for value in values):
+        shown = await room.administration.sees(administrator, record) if administrator else None
+        if shown is None:
+            if administrator or any(not value.permissions & (ADMIN_READ | PUBLIC_READ) for value in values):
+                return refusal(Code.NOT_ALLOWED)
+            return None
+        values = chosen(shown, request.types, request.indexes)
+    if not values:
+        return refusal(Code.VALUES_NOT_FOUND)
+    body = text(request.handle) + sent_values(values, int(record.created_at.timestamp()))
+    if administrator is None:
+        _keep(room, message, entry, body, public_only)
+    return Said(Code.SUCCESS, body)
+
+
+def _keep(room: HandleRoom, message: Message, entry: Entry, body: bytes, public_only: bool) -> None:
+    """The answer lies ready for whoever asks the same."""
+    if message.header.flags & NOT_READY or message.credential or entry.record.key.startswith(ROOT):
+        return  # where the record of a prefix is answered its key does not say
+    lookup = room.resolver.lookup
+    tail = len(body).to_bytes(4) + body + bytes(4)
+    lengths = bytes(4) + (20 + len(tail)).to_bytes(4)
+    asked = string(message.body) + bytes(4)
+    lookup.memory.keep_wire(WireAnswer(entry, asked, lengths, tail, lookup.wire_until(entry)), public_only)
+
+
+def _withdrawn(record: Record) -> str:
+    said = f"Withdrawn: {record.reason or ''}".rstrip(": ")
+    return f"{said} / 已注销：{record.reason or ''}" + (f" → {record.successor}" if record.successor else "")
+
+
+async def _prefix_record(
+    room: HandleRoom, caller: Caller, message: Message, request: Resolve, name: str, administrator: Administrator | None
+) -> Said | None:
+    """Raises `NotResponsible`, `PrefixNotAnswering`, `Referred`, `IdentifierMalformed`."""
+    prefix_text = name[len(ROOT) :]
+    probe = parse_identifier(f"{prefix_text}/0")  # as a name below it is: the same law of where it is answered
+    if str(probe) != f"{prefix_text}/0":
+        raise IdentifierMalformed("identifier-bad-character", f"{name} is no prefix", f"{name} 不是前缀")
+    room.resolver.key(probe)
+    key = ROOT + fold_case(prefix_text)
+    entry = await _found(room, key, message)
+    _count(room, caller, key, entry, probe.prefix_key)
+    if entry is not None:
+        return await _told(room, message, request, entry, administrator)
+    if room.resolver.directory.prefix(probe.prefix_key) is None and probe.prefix_key != room.resolver.node_prefix:
+        return refusal(Code.HANDLE_NOT_FOUND)
+    site = HandleValue(1, "HS_SITE", room.identity.site_json, "site", _SITE_TTL)
+    values = chosen([site], request.types, request.indexes)
+    if not values:
+        return refusal(Code.VALUES_NOT_FOUND)
+    return Said(Code.SUCCESS, text(request.handle) + sent_values(values, int(time.time())))
+
+
+def _referral(room: HandleRoom, caller: Caller, message: Message, handle: str, referred: Referred) -> Said:
+    """The site of the enterprise's own node (303), or that this node is not responsible where no referral is wanted."""
+    resolver = room.resolver
+    if message.header.flags & Flag.DNRF:
+        return refusal(Code.NOT_RESPONSIBLE, "answered by the own node of its enterprise / 由企业自有节点解析")
+    try:
+        site = site_from_json(referred.site).encode()
+    except Malformed:
+        return refusal(Code.NOT_RESPONSIBLE)
+    resolver.tally.add(referred.prefix.key, caller.door, Outcome.REFERRED, caller.probe)
+    value = WireValue(1, SITE_TYPE, site, int(time.time()), ttl=_REFERRAL_TTL)
+    return Said(Code.PREFIX_REFERRAL, text("") + encode_values((value,)))
+
+
+async def _onwards(room: HandleRoom, request: Resolve, identifier: Identifier) -> Said:
+    """What another node says of a foreign identifier; no resolution of this one. Raises `IdentifierUnknown`, `RecursionFailed`."""
+    assert room.resolver.recursion is not None  # asked before
+    found = await room.resolver.recursion.resolve(identifier)
+    said = filtered(found.body or {}, request.types, frozenset(request.indexes))
+    values = parse_values(said["values"], "values", [])
+    if not values:
+        return refusal(Code.VALUES_NOT_FOUND)
+    return Said(Code.SUCCESS, text(request.handle) + sent_values(values, int(time.time())))
+
+
+def _count(room: HandleRoom, caller: Caller, key: str, entry: Entry | None, prefix: str | None = None) -> None:
+    """One answered look-up, as `Resolver.count`; the record of a prefix counts as that prefix's."""
+    resolver = room.resolver
+    outcome = Outcome.UNKNOWN if entry is None else Outcome.WITHDRAWN if entry.record.withdrawn else Outcome.FOUND
+    prefix = prefix or key.partition("/")[0]
+    if entry is None and resolver.directory.prefix(prefix) is None:
+        prefix = ""
+    resolver.tally.add(prefix, caller.door, outcome, caller.probe)

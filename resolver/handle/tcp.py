@@ -1,0 +1,219 @@
+"""Handle over TCP: a connection stays open after an answer, requests may come back to back and in pieces, answers bear the
+request's id.
+
+Resolutions that have to be looked up run beside each other, so that they share a trip to the store; anything else waits for
+what came before it and holds up what comes after.
+
+Bounds: a message of 256 KiB, as much again unread before reading pauses, 64 requests under way, no reading while the client
+does not read; idle connections are closed, and so many are open at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from core.handle.codes import Op
+from core.handle.envelope import ENVELOPE_BYTES, decode_envelope
+from core.handle.malformed import Malformed
+from core.handle.reader import MAX_MESSAGE_BYTES
+from core.handle.stream import next_end
+from resolver.handle.dispatch import respond
+from resolver.handle.lane import Lane
+from resolver.handle.room import Caller, HandleRoom
+from resolver.usage.tally import Door
+
+_MOST_UNREAD = MAX_MESSAGE_BYTES + 64 * 1024
+_MOST_WORKING = 64
+_SWEEP_SECONDS = 1.0
+
+
+class TcpDoor:
+    """What all connections of a worker share. `plain_address` undoes what a socket for both families does to IPv4."""
+
+    def __init__(
+        self,
+        room: HandleRoom,
+        plain_address: Callable[[str | None], str | None],
+        *,
+        idle_seconds: float,
+        most_connections: int,
+    ) -> None:
+        self.room = room
+        self.lane = Lane(room, Door.HANDLE_TCP)
+        self.plain_address = plain_address
+        self.idle_seconds = idle_seconds
+        self.most_connections = most_connections
+        self.connections: set[_Connection] = set()
+
+    def __call__(self) -> asyncio.Protocol:
+        return _Connection(self)
+
+    async def sweep(self) -> None:
+        """Close idle connections, for ever."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self.close_idle(time.monotonic())
+
+    def close_idle(self, now: float) -> None:
+        before = now - self.idle_seconds
+        for connection in [held for held in self.connections if held.quiet_since < before]:
+            connection.close_if_idle()
+
+    async def close(self, seconds: float) -> None:
+        """Let what was asked be answered, for `seconds` at most, then close."""
+        working = [task for held in self.connections for task in held.working]
+        if working:
+            await asyncio.wait(working, timeout=seconds)
+        for connection in list(self.connections):
+            connection.close()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection. `_buffer` is what was not taken yet."""
+
+    __slots__ = (
+        "_alone",
+        "_buffer",
+        "_caller",
+        "_door",
+        "_ended",
+        "_reading",
+        "_transport",
+        "_writable",
+        "quiet_since",
+        "working",
+    )
+
+    def __init__(self, door: TcpDoor) -> None:
+        self._door = door
+        self._transport: Any = None
+        self._caller: Caller | None = None
+        self._buffer = b""
+        self._reading = True
+        self._ended = False  # the client has closed its half
+        self._alone = False  # what is under way lets nothing else begin
+        self._writable: asyncio.Event | None = None  # set where the client does not read
+        self.working: set[asyncio.Task[None]] = set()
+        self.quiet_since = time.monotonic()
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        door = self._door
+        self._transport = transport
+        if len(door.connections) >= door.most_connections:
+            self._transport.abort()
+            return
+        door.connections.add(self)
+        peer = transport.get_extra_info("peername")
+        source = door.plain_address(str(peer[0]) if isinstance(peer, tuple) else None)
+        self._caller = Caller(Door.HANDLE_TCP, source, door.room.resolver.probes.mark(source, {}))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._door.connections.discard(self)
+        self.resume_writing()
+        for task in self.working:
+            task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable = asyncio.Event()
+        if self._reading:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+            if not self._transport.is_closing():
+                self._go_on()
+
+    def eof_received(self) -> bool:
+        """The client says nothing more, and may still be listening: what is under way is answered first."""
+        self._ended = True
+        self._close_if_done()
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        self._go_on()
+
+    # The work.
+
+    def _go_on(self) -> None:
+        """Answer what lies ready, begin what does not, keep what is not whole."""
+        lane, out, data, at = self._door.lane, list[bytes](), self._buffer, 0
+        caller = self._caller
+        if caller is None or self._transport.is_closing():
+            return
+        lane.begin()
+        broken = False
+        try:
+            while not self._alone and self._writable is None and len(self.working) < _MOST_WORKING:
+                at = lane.take(data, at, out)
+                end = next_end(data, at)
+                if end is None or not self._begun(data[at:end], caller):
+                    break
+                at = end
+        except Malformed:
+            broken = True
+        lane.end(caller.probe)
+        if out:
+            self.quiet_since = time.monotonic()
+            self._transport.write(b"".join(out))
+        self._buffer = data[at:]
+        if broken:
+            self._transport.close()
+        elif self._reading and len(self._buffer) > _MOST_UNREAD:
+            self._reading = False
+            self._transport.pause_reading()
+        elif not self._reading and self._writable is None and len(self._buffer) <= _MOST_UNREAD:
+            self._reading = True
+            self._transport.resume_reading()
+
+    def _begun(self, message: bytes, caller: Caller) -> bool:
+        """Whether the request is under way now; False where it has to wait."""
+        alone = message[ENVELOPE_BYTES : ENVELOPE_BYTES + 4] != _RESOLVE
+        if alone and self.working:
+            return False
+        self._alone = alone
+        self.quiet_since = time.monotonic()
+        task = asyncio.ensure_future(self._answer(message, caller))
+        self.working.add(task)
+        task.add_done_callback(self._answered)
+        return True
+
+    async def _answer(self, message: bytes, caller: Caller) -> None:
+        async for answer in respond(self._door.room, caller, decode_envelope(message), message[ENVELOPE_BYTES:]):
+            while self._writable is not None:
+                await self._writable.wait()
+            if self._transport.is_closing():
+                return
+            self._transport.write(answer)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self.working.discard(task)
+        self._alone = False
+        self.quiet_since = time.monotonic()
+        if not task.cancelled():
+            task.result()
+            self._go_on()
+            self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._ended and not self.working and not self._transport.is_closing():
+            self._transport.close()
+
+    def close_if_idle(self) -> None:
+        if not self.working:
+            self.close()
+
+    def close(self) -> None:
+        self._door.connections.discard(self)
+        self._transport.close()
+
+
+_RESOLVE = int(Op.RESOLVE).to_bytes(4)

@@ -1,0 +1,100 @@
+"""Handle over UDP: datagrams of 512 bytes, longer messages in several of them; read and written in turns of many.
+
+A datagram too broken to have a request id is passed over. Bounds: 4 MiB of unfinished messages for 5 seconds, 1,000 requests
+under way; beyond that datagrams are dropped, as the network does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from core.handle.datagrams import DATAGRAM_BYTES, Reassembly, datagrams_of
+from core.handle.envelope import ENVELOPE_BYTES, decode_envelope
+from core.handle.malformed import Malformed
+from resolver.handle.batches import batches_of
+from resolver.handle.dispatch import respond
+from resolver.handle.lane import Lane
+from resolver.handle.room import Caller, HandleRoom
+from resolver.usage.tally import Door
+
+_MOST_WORKING = 1_000
+
+
+class UdpDoor:
+    """One for each socket, which it owns from `open` to `close`."""
+
+    def __init__(
+        self, room: HandleRoom, listener: socket.socket, plain_address: Callable[[str | None], str | None]
+    ) -> None:
+        self._room = room
+        listener.setblocking(False)
+        self._socket = listener
+        self._batches = batches_of(listener)
+        self._plain_address = plain_address
+        self.lane = Lane(room, Door.HANDLE_UDP)
+        self._reassembly = Reassembly()
+        self._working: set[asyncio.Task[None]] = set()
+        self._by_network = room.resolver.probes.by_network
+
+    def open(self) -> None:
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._turn)
+
+    async def close(self, seconds: float) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        if self._working:
+            await asyncio.wait(self._working, timeout=seconds)
+        for task in self._working:
+            task.cancel()
+        self._socket.close()
+
+    def _turn(self) -> None:
+        """What has arrived, up to a bound."""
+        lane, batches = self.lane, self._batches
+        lane.begin()
+        for number in range(batches.receive()):
+            datagram = batches.datagram(number)
+            out: list[bytes] = []
+            if lane.take(datagram, 0, out) != len(datagram) or not out:
+                self._look_at(datagram, batches.peer(number))
+                continue
+            answer = b"".join(out)
+            if len(answer) <= DATAGRAM_BYTES:
+                batches.answer(number, answer)
+            else:
+                self._send(answer, batches.peer(number))
+            if self._by_network:
+                lane.end(self._caller(batches.peer(number)).probe)
+        batches.flush()
+        lane.end(False)
+
+    def _look_at(self, datagram: bytes, peer: Any) -> None:
+        """One that does not lie ready, or a piece of one."""
+        try:
+            message = self._reassembly.feed(peer, datagram, time.monotonic())
+        except Malformed:
+            return
+        if message is None or len(self._working) >= _MOST_WORKING:
+            return
+        task = asyncio.ensure_future(self._answer(message, peer))
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    async def _answer(self, message: bytes, peer: Any) -> None:
+        caller = self._caller(peer)
+        async for answer in respond(self._room, caller, decode_envelope(message), message[ENVELOPE_BYTES:]):
+            self._send(answer, peer)
+
+    def _caller(self, peer: Any) -> Caller:
+        source = self._plain_address(str(peer[0]))
+        return Caller(Door.HANDLE_UDP, source, self._room.resolver.probes.mark(source, {}))
+
+    def _send(self, answer: bytes, peer: Any) -> None:
+        try:
+            for piece in datagrams_of(answer):
+                self._socket.sendto(piece, peer)
+        except OSError:  # no room, or nobody there: it is lost, as a datagram may be
+            return

@@ -1,0 +1,168 @@
+"""Keys that sign and verify: Ed25519, HMAC-SHA-256 for tests, and the place where SM2 with SM3 goes. Pure.
+
+SM2 is refused, not approximated: no maintained Python library signs with it in constant time today (`cryptography` knows
+SM3 and SM4 alone), and a key whose timing tells it is worse than none. Whoever has a module for it (a cryptographic card, a
+library of OpenSSL's own) adds one class with these two methods and one line in the two tables below.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+ED25519, HMAC_SHA256, SM2_SM3 = "ed25519", "hmac-sha256", "sm2-sm3"
+_SEED_BYTES, _LEAST_SECRET_BYTES = 32, 32
+
+
+class KeyUnusable(Exception):
+    """The text is no key of this algorithm, or the algorithm is not to be had here. Both sentences never repeat the text."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.en, self.zh = en, zh
+
+
+class Signer(Protocol):
+    keyid: str
+    algorithm: str
+
+    def sign(self, base: bytes) -> bytes: ...
+
+
+class Verifier(Protocol):
+    keyid: str
+    algorithm: str
+
+    def verifies(self, base: bytes, signature: bytes) -> bool: ...
+
+
+class Ed25519Verifier:
+    algorithm = ED25519
+
+    def __init__(self, keyid: str, public: bytes) -> None:
+        """`public`: 32 bytes. Raises `KeyUnusable`."""
+        try:
+            self._key = Ed25519PublicKey.from_public_bytes(public)
+        except ValueError:
+            raise _no_key(ED25519) from None
+        self.keyid, self.public = keyid, public
+
+    def verifies(self, base: bytes, signature: bytes) -> bool:
+        try:
+            self._key.verify(signature, base)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class Ed25519Signer(Ed25519Verifier):
+    def __init__(self, keyid: str, seed: bytes) -> None:
+        """`seed`: 32 bytes. Raises `KeyUnusable`."""
+        if len(seed) != _SEED_BYTES:
+            raise _no_key(ED25519)
+        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        raw = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        super().__init__(keyid, self._private.public_key().public_bytes(*raw))
+
+    def sign(self, base: bytes) -> bytes:
+        return self._private.sign(base)
+
+
+class HmacKey:
+    """Both sides hold it: for tests."""
+
+    algorithm = HMAC_SHA256
+
+    def __init__(self, keyid: str, secret: bytes) -> None:
+        if len(secret) < _LEAST_SECRET_BYTES:
+            raise _no_key(HMAC_SHA256)
+        self.keyid, self._secret = keyid, secret
+
+    def sign(self, base: bytes) -> bytes:
+        return hmac.digest(self._secret, base, hashlib.sha256)
+
+    def verifies(self, base: bytes, signature: bytes) -> bool:
+        return hmac.compare_digest(self.sign(base), signature)
+
+
+class Sm2Key:
+    """SM2 over SM3: the place for it (see above). Raises `KeyUnusable` always."""
+
+    algorithm = SM2_SM3
+    keyid: str
+
+    def __init__(self, keyid: str, secret: bytes) -> None:
+        raise KeyUnusable(
+            "sm2-sm3 is not to be had: no maintained library signs with it; use ed25519",
+            "暂不支持 sm2-sm3：尚无持续维护的库可用；请使用 ed25519",
+        )
+
+    def sign(self, base: bytes) -> bytes:
+        raise NotImplementedError
+
+    def verifies(self, base: bytes, signature: bytes) -> bool:
+        raise NotImplementedError
+
+
+def new_seed() -> str:
+    """A private key of Ed25519: base64 of 32 random bytes."""
+    return base64.b64encode(os.urandom(_SEED_BYTES)).decode()
+
+
+def keyid_of(public: bytes) -> str:
+    """What a key is called unless the top level calls it otherwise: the beginning of its public half's SHA-256."""
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def load_signer(algorithm: str, keyid: str, secret: str) -> Signer:
+    """`secret` is base64. Raises `KeyUnusable`."""
+    made: dict[str, type[Ed25519Signer] | type[HmacKey] | type[Sm2Key]] = {
+        ED25519: Ed25519Signer, HMAC_SHA256: HmacKey, SM2_SM3: Sm2Key,
+    }  # fmt: skip
+    return made[_known(algorithm, made)](keyid, decode(secret))
+
+
+def load_verifier(algorithm: str, keyid: str, public: str) -> Verifier:
+    """`public` is base64: the public key, of HMAC the secret itself. Raises `KeyUnusable`."""
+    made: dict[str, type[Ed25519Verifier] | type[HmacKey] | type[Sm2Key]] = {
+        ED25519: Ed25519Verifier, HMAC_SHA256: HmacKey, SM2_SM3: Sm2Key,
+    }  # fmt: skip
+    return made[_known(algorithm, made)](keyid, decode(public))
+
+
+def seed_of_pem(pem: bytes) -> str:
+    """The seed in a PKCS #8 file of Ed25519, unencrypted, as base64. Raises `KeyUnusable`."""
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
+        raise _no_key(ED25519) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _no_key(ED25519)
+    return base64.b64encode(key.private_bytes_raw()).decode()
+
+
+def decode(text: str) -> bytes:
+    """Raises `KeyUnusable`."""
+    try:
+        return base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyUnusable("the key is not base64", "密钥不是有效的 base64") from None
+
+
+def _known(algorithm: str, made: Mapping[str, object]) -> str:
+    if algorithm not in made:
+        raise KeyUnusable(f"{algorithm[:40]} is no algorithm known here", f"未知的签名算法 {algorithm[:40]}")
+    return algorithm
+
+
+def _no_key(algorithm: str) -> KeyUnusable:
+    return KeyUnusable(f"this is not a key of {algorithm}", f"不是有效的 {algorithm} 密钥")

@@ -1,0 +1,59 @@
+"""Peering from end to end: a worker, the exchange, and the top-level node in a box, with real PostgreSQL and Redis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.conftest import Servers
+from tests.harness import item, until
+from tests.top_level_box import Peered, peered_here
+
+
+@pytest.fixture
+async def peered(
+    database: str, servers: Servers, session: aiohttp.ClientSession, tmp_path: Path
+) -> AsyncIterator[Peered]:
+    async with peered_here(database, servers, tmp_path, session) as found:
+        yield found
+
+
+async def test_an_application_walks_from_draft_to_active_and_through_the_orders_of_the_top_level(
+    peered: Peered,
+) -> None:
+    application = await peered.applied(prefix="88.118.400")
+    await peered.until_state(application, "active")
+    assert (await peered.node.operator.post("/api/v1/identifiers", item("88.118.400/a"))).status == 201
+    enterprise = peered.box.desk.store.one("enterprise_of_code", credit_code="91110108589104047H")
+    held = await peered.pool.fetchval(
+        "SELECT top_level_reference FROM enterprise WHERE credit_code = '91110108589104047H'"
+    )
+    assert held == f"{enterprise['id']:08d}"
+    for wish, state, registering, resolving in (
+        ("suspend", "suspended", 403, 403), ("resume", "active", 201, 200), ("revoke", "revoked", 403, 403),
+    ):  # fmt: skip
+        said = await peered.box.api.post(
+            "/_exam/audit", {"prefix": "88.118.400", "result": wish, "message": f"{wish} 令"}
+        )
+        assert said.status == 200, said.body
+        await peered.until_state(application, state)
+
+        async def seen(wish: str = wish, status: int = registering) -> bool:
+            return (await peered.node.operator.post("/api/v1/identifiers", item(f"88.118.400/{wish}"))).status == status
+
+        await until(seen, 3)
+        assert (await peered.node.anybody.get("/api/handles/88.118.400/a")).status == resolving
+    history = (await application.applicant.get(application.path)).json["history"]
+    assert [(one["move"], one["actor"]) for one in history[-4:]] == [
+        ("accept", "top-level"), ("suspend", "top-level"), ("resume", "top-level"), ("revoke", "top-level"),
+    ]  # fmt: skip
+    assert history[-1]["reason"] == "revoke 令"
+    assert peered.box.desk.store.value("count_waiting", app_id=account_of(peered)["app_id"]) == 0
+
+
+def account_of(peered: Peered) -> Any:
+    return peered.box.desk.store.one("account_of_client", client="sln-demo")
