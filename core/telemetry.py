@@ -137,12 +137,13 @@ def observe_request(route: str, method: str, status: int, seconds: float) -> Non
     times.observe(seconds)
 
 
-def publish() -> None:
-    """Write this worker's numbers where the others find them; does nothing for a worker that stands alone."""
+def publish(part: str = "") -> None:
+    """Write this worker's numbers where the others find them; does nothing for a worker that stands alone. A process that is
+    no worker names its part: of the others' gauges it knows nothing."""
     if directory := os.environ.get(DIRECTORY_VARIABLE):
         path = Path(directory) / f"{os.getpid()}.json"
         unfinished = path.with_suffix(".unfinished")
-        unfinished.write_bytes(orjson.dumps(_own()))
+        unfinished.write_bytes(orjson.dumps(_own(part)))
         unfinished.replace(path)
 
 
@@ -153,9 +154,9 @@ def exposition() -> bytes:
     return generate_latest(registry)
 
 
-def _own() -> Published:
+def _own(part: str = "") -> Published:
     return {
-        "numbers": {family.name: family.now() for family in Family.known},
+        "numbers": {family.name: family.now() for family in Family.known if family.name.startswith(part)},
         "times": {route: [*times.buckets, times.total] for route, times in _times.items()},
     }
 

@@ -27,7 +27,7 @@ from node.listening import hold_handle_ports, hold_port
 from node.personal_data import with_own_key
 from node.preflight import connect_database, redis_version
 from node.running import announced
-from node.supervisor import ChildSpec, StopRequested, Supervisor
+from node.supervisor import ChildSpec, ChildStartError, StopRequested, Supervisor
 
 Ready = Callable[[Settings], Awaitable[None]]
 _READY_SECONDS = 30.0
@@ -87,9 +87,9 @@ async def _supervised(settings: Settings) -> AsyncIterator[Supervisor]:
             tls_context(settings)  # said before anything is started
             secure = hold_port(settings.http_host, settings.https_port, variable="BIAOJIE_HTTPS_PORT")
             held.enter_context(contextlib.closing(secure))
+        held.enter_context(DataLock(settings.data_dir))  # before Handle's: of two nodes it is the data that they share
         for listener in hold_handle_ports(settings.http_host, settings.handle_port):
             held.enter_context(contextlib.closing(listener))
-        held.enter_context(DataLock(settings.data_dir))
         async with Supervisor(settings.data_dir) as supervisor:
             yield supervisor
 
@@ -160,12 +160,18 @@ def with_box(settings: Settings) -> Settings:
 
 
 async def _peer(settings: Settings, environment: dict[str, str], supervisor: Supervisor) -> None:
-    """After the node is ready, which needs neither: the exchange, and the box where the other end is one."""
-    with contextlib.suppress(StopRequested):
-        if settings.toplevel_port and settings.peering_url.endswith(f":{settings.toplevel_port}/epp"):
-            await supervisor.start(_box(settings, environment))
-        if settings.peering_url:
-            await supervisor.start(ChildSpec("sync", [sys.executable, "-m", "node.sync_runner"], env=environment))
+    """After the node is ready, which needs neither: the exchange, and the box where the other end is one. One that does not
+    start is told, and everything else goes on."""
+    beside = [ChildSpec("sync", [sys.executable, "-m", "node.sync_runner"], env=environment)]
+    if settings.toplevel_port and settings.peering_url.endswith(f":{settings.toplevel_port}/epp"):
+        beside.insert(0, _box(settings, environment))
+    for spec in beside if settings.peering_url else ():
+        try:
+            await supervisor.start(spec)
+        except StopRequested:
+            return
+        except ChildStartError as wrong:
+            complain(wrong.message_en, wrong.message_zh)
 
 
 def _worker(number: int, environment: dict[str, str], directory: Path) -> ChildSpec:

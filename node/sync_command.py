@@ -35,8 +35,7 @@ async def status(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         say(orjson.dumps(said, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode())
         return 0
-    for line in status_lines(said):
-        say(line)
+    say("\n".join(status_lines(said)))  # at once: who reads the first line only does not break it
     return 0
 
 

@@ -120,4 +120,4 @@ class Peer:
         PEERING_REJECTED.set(row["refused"] + row["failed"])
         PEERING_RAISED.set(row["raised"])
         PEERING_CIRCUIT.set(1 if self._breaker.open or row["stopped"] else 0)
-        publish()
+        publish("biaojie_peering_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from node.embedded.programs import EmbeddedServerError, find_postgres, find_redis
 from node.version import VERSION
+from tests.applicant import PNG, WHOLE
 from tests.faults.own_node import OwnNode, alive, biaojie, listeners, own_node
 from tests.faults.own_servers import own_directory
 from tests.harness import Api, at, free_port, item, until
@@ -171,6 +173,40 @@ async def test_demo_may_be_repeated_and_changes_nothing(running: Running, sessio
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "3000 components registered = 3000 resolved byte for byte (of 3000)" in ran.stdout
     assert (running.node.data_dir / "demo.json").read_bytes() == before
+
+
+async def approved_application(operator: Api) -> tuple[str, Api]:
+    """Its path, and its applicant."""
+    made = (await operator.with_key(None).post("/api/v1/applications", WHOLE)).json
+    path, applicant = f"/api/v1/applications/{made['id']}", operator.with_key(made["token"])
+    for kind in ("business-licence", "legal-person-id-front"):
+        assert (await applicant.call("PUT", f"{path}/images/{kind}", raw=PNG)).status == 200
+    for move in ("review", "approve"):
+        assert (await operator.post(f"{path}:{move}")).status == 200
+    return path, applicant
+
+
+async def test_an_application_outlives_the_death_of_the_top_level_in_a_box_and_of_the_exchange(
+    running: Running, session: aiohttp.ClientSession
+) -> None:
+    """kill -9 of both, twice in the middle of it: it becomes active all the same, and every step was made once."""
+    operator = running.api(session, "operator_key")
+    path, applicant = await approved_application(operator)
+    for _ in range(2):
+        for name in ("toplevel", "sync"):
+            os.kill(running.node.pids[name], signal.SIGKILL)
+        await asyncio.sleep(0.7)  # any moment of the work will do
+
+    async def active() -> bool:
+        return bool((await applicant.get(path)).json["state"] == "active")
+
+    await until(active, 60)
+    moves = [one["move"] for one in (await applicant.get(path)).json["history"]]
+    assert moves.count("accept") == moves.count("hand-over") == 1
+    said = json.loads((await asyncio.to_thread(running.node.biaojie, "sync", "status", "--json")).stdout)
+    assert [one["state"] for one in said["commands"] if one["kind"].endswith("create")] == ["done", "done"]
+    figures = (await operator.get("/metrics")).body.decode()
+    assert "biaojie_peering_open 0.0" in figures and "biaojie_postgresql_up 1.0" in figures
 
 
 async def test_two_nodes_run_side_by_side_and_data_outlives_a_stop(
