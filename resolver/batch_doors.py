@@ -26,8 +26,8 @@ from core.visibility import Viewer
 from core.web import REQUEST_ID, ask_of, json_answer, whole_ask
 from resolver.answers import handle_answer, withdrawn_answer
 from resolver.doors import RESOLVER, openness, stale_header
-from resolver.preflight import preflight
 from resolver.memory import Entry
+from resolver.preflight import preflight
 from resolver.referral import Referred, referral_answer
 from resolver.referring import count_referral
 from resolver.room import Resolver

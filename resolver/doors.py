@@ -21,7 +21,7 @@ from core.errors import (
 )
 from core.exchange import JSON, Answer, Ask, json_bytes_of, json_of
 from core.fast_lane import Doors, Head, fixed_head
-from core.handle.administration import Administration, Administrator
+from core.handle.administration import PREFIX_RECORDS, Administration, Administrator
 from core.identifier import Identifier
 from core.negotiation import etag_matches, wants
 from core.page import html_response
@@ -192,7 +192,8 @@ def _fast_handle_json(resolver: Resolver, ask: Ask) -> Answer | Awaitable[Answer
     entry = _held(resolver, ask, _HANDLES, Door.HANDLE_JSON)
     if entry is None:
         return handle_json(resolver, ask)
-    resolver.lookup.keep_path(entry, ask.raw_path)
+    if not entry.record.key.startswith(PREFIX_RECORDS):  # whose prefix is looked at each time
+        resolver.lookup.keep_path(entry, ask.raw_path)
     return _ready(resolver, entry)
 
 

@@ -68,9 +68,9 @@ async def servers(scratch: Path) -> AsyncIterator[Servers]:
             yield Servers(postgres.url, redis.url, supervisor)
 
 
-@pytest.fixture
-async def database(servers: Servers) -> AsyncIterator[str]:
-    """The URL of a migrated, empty database of one test."""
+@contextlib.asynccontextmanager
+async def fresh_database(servers: Servers) -> AsyncIterator[str]:
+    """The URL of a migrated, empty database, dropped afterwards."""
     name = f"test_{next(_numbers)}"
     admin = await asyncpg.connect(servers.named("postgres"))
     await admin.execute(
@@ -85,6 +85,13 @@ async def database(servers: Servers) -> AsyncIterator[str]:
     yield url
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
+
+
+@pytest.fixture
+async def database(servers: Servers) -> AsyncIterator[str]:
+    """One for each test."""
+    async with fresh_database(servers) as url:
+        yield url
 
 
 @pytest.fixture

@@ -202,7 +202,9 @@ class AdministratorWrong(Unauthenticated):
     handle_code = 403
     title_en = "Authentication failed"
     title_zh = "身份认证失败"
-    remedy_en = "Check the secret or the private key, and that the index is that of the value that holds its counterpart."
+    remedy_en = (
+        "Check the secret or the private key, and that the index is that of the value that holds its counterpart."
+    )
     remedy_zh = "请检查口令或私钥，以及所填索引是否对应相应的值。"
 
 
@@ -228,5 +230,9 @@ class TlsNeeded(Forbidden):
     handle_code = 402
     title_en = "Secrets are taken over TLS only"
     title_zh = "口令只能通过 TLS 发送"
-    remedy_en = "Use https. Behind a proxy, name it in BIAOJIE_TRUSTED_PROXIES and have it send X-Forwarded-Proto: https."
-    remedy_zh = "请使用 https。如经代理访问，请在 BIAOJIE_TRUSTED_PROXIES 中列出该代理，并由其发送 X-Forwarded-Proto: https。"
+    remedy_en = (
+        "Use https. Behind a proxy, name it in BIAOJIE_TRUSTED_PROXIES and have it send X-Forwarded-Proto: https."
+    )
+    remedy_zh = (
+        "请使用 https。如经代理访问，请在 BIAOJIE_TRUSTED_PROXIES 中列出该代理，并由其发送 X-Forwarded-Proto: https。"
+    )

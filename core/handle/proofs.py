@@ -1,8 +1,8 @@
 """Whether an answer proves that somebody holds a secret or a private key (RFC 3652 §3.5; clients where the two differ). Pure.
 
 An answer is over the nonce of a challenge and the digest of the request that it guards. Secrets are compared in constant time.
-Public keys come as JSON Web Keys (RFC 7517) or in the bytes of HS_PUBKEY: `str type · u16 0 · str …`, a str being four bytes of
-length and as many bytes. Whatever cannot be read proves nothing.
+Public keys come as JSON Web Keys (RFC 7517) or in the bytes of HS_PUBKEY (`core.handle.keys`). Whatever cannot be read proves
+nothing.
 """
 
 from __future__ import annotations

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
+import aiohttp
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from core.database import open_pool
 from core.directory import Directory
 from core.errors import AdministratorNotAllowed
 from core.handle.administration import Acting
 from core.handle.authority import Power
+from core.handle.bodies import Resolve, decode_valued
+from core.handle.codes import Flag, Op
 from core.sealing import Vault, new_key, parse_keys
+from node.handle_client import HandleConnection, request
 from node.personal_data import rotate
 from registry.handle.administration import HandleAdministration
 from registry.handle.prefix_records import secret_place
 from registry.room import Registry
+from tests.conftest import Servers, fresh_database
 from tests.handle_caller import SECRET, administer, basic
-from tests.harness import Answer, Node, at, item, text_value, until
+from tests.harness import Answer, Api, Node, at, item, settings_for, take_aboard, text_value, until, worker_here
 
 PREFIX, ADMIN = "20.500.12345", "301:0.NA/20.500.12345"
 RECORD = f"/api/handles/{at('0.NA/' + PREFIX)}"
@@ -46,15 +54,25 @@ async def handled(node: Node) -> Node:
     return node
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared(servers: Servers, scratch: Path) -> AsyncIterator[Node]:
+    """The same, one for all tests that do not mind the others."""
+    async with fresh_database(servers) as database, aiohttp.ClientSession() as session:
+        settings = settings_for(database, servers.redis_url, data_dir=scratch)
+        await administer(settings, ADMIN)
+        async with worker_here(settings) as base_url:
+            yield await take_aboard(settings, Api(base_url, session))
+
+
 async def call(node: Node, method: str, path: str, body: Any = None, who: str = ADMIN, secret: str = SECRET) -> Answer:
     return await node.anybody.call(method, f"/api/handles/{path}", body, headers=basic(who, secret))
 
 
-async def test_each_permission_opens_its_own_calls_and_no_other(handled: Node) -> None:
+async def test_each_permission_opens_its_own_calls_and_no_other(shared: Node) -> None:
     """A table: one administrator for each bit, each call tried by each."""
     keys = [{"index": 401 + n, "type": "HS_SECKEY", "data": f"key {n}"} for n in range(len(BITS))]
     admins = [admin_value(1001 + n, 401 + n, bit) for n, bit in enumerate(BITS)]
-    made = await call(handled, "PUT", f"{at('0.NA/' + PREFIX)}?index=various", [*keys, *admins])
+    made = await call(shared, "PUT", f"{at('0.NA/' + PREFIX)}?index=various", [*keys, *admins])
     assert made.status == 201, made.body
     values = [text_value(1, "A", "a"), text_value(2, "B", "b"), text_value(3, "C", "c", permissions="1100")]
     values += [*admins, admin_value(100, 999, 1)]
@@ -71,43 +89,43 @@ async def test_each_permission_opens_its_own_calls_and_no_other(handled: Node) -
     ]
     wrong, number = [], 0
     items = [item(f"{PREFIX}/{n}") | {"values": values} for n in range(len(table) * len(BITS) + 20)]
-    assert (await handled.operator.post("/api/v1/identifiers:batch", {"items": items})).json["counts"]["created"]
+    assert (await shared.operator.post("/api/v1/identifiers:batch", {"items": items})).json["counts"]["created"]
     for needed, method, path, body in table:
         for n, bit in enumerate(BITS):
             number += 1
             who = f"{401 + n}:0.NA/{PREFIX}"
-            answer = await call(handled, method, at(f"{PREFIX}/") + path.format(n=number), body, who, f"key {n}")
+            answer = await call(shared, method, at(f"{PREFIX}/") + path.format(n=number), body, who, f"key {n}")
             if (answer.status < 300) != (bit == needed) or (
                 answer.status >= 300 and answer.json["responseCode"] != 401
             ):
                 wrong.append((method, path, bit.name, answer.status, answer.body))
     for n, bit in enumerate(BITS):
         who = basic(f"{401 + n}:0.NA/{PREFIX}", f"key {n}")
-        read = await handled.anybody.get(f"/api/handles/{at(PREFIX + '/0')}?index=3", headers=who)
+        read = await shared.anybody.get(f"/api/handles/{at(PREFIX + '/0')}?index=3", headers=who)
         if (read.json["responseCode"] == 1) != (bit == Power.AUTHORISED_READ):
             wrong.append(("read", "", bit.name, read.status, read.body))
-        listed = await handled.anybody.get(f"/api/handles?prefix={PREFIX}", headers=who)
+        listed = await shared.anybody.get(f"/api/handles?prefix={PREFIX}", headers=who)
         if (listed.status == 200) != (bit == Power.LIST_HANDLES):
             wrong.append(("list", "", bit.name, listed.status, listed.body))
     assert not wrong
 
 
-async def test_values_closed_to_administrators_and_replacing_by_difference(handled: Node) -> None:
+async def test_values_closed_to_administrators_and_replacing_by_difference(shared: Node) -> None:
     name = at(f"{PREFIX}/closed")
     values = [text_value(1, "A", "a"), text_value(2, "B", "b", permissions="1010")]
-    assert (await call(handled, "PUT", name, {"values": values})).status == 201
-    assert (await call(handled, "PUT", f"{name}?index=2", [text_value(2, "B", "x")])).json["responseCode"] == 401
-    assert (await call(handled, "DELETE", f"{name}?index=2")).status == 403
-    replaced = await call(handled, "PUT", name, {"values": [text_value(1, "A", "new"), values[1]]})
+    assert (await call(shared, "PUT", name, {"values": values})).status == 201
+    assert (await call(shared, "PUT", f"{name}?index=2", [text_value(2, "B", "x")])).json["responseCode"] == 401
+    assert (await call(shared, "DELETE", f"{name}?index=2")).status == 403
+    replaced = await call(shared, "PUT", name, {"values": [text_value(1, "A", "new"), values[1]]})
     assert replaced.status == 200, "what is closed stays as it is"
-    assert (await call(handled, "PUT", name, {"values": [text_value(1, "A", "b")]})).status == 403
+    assert (await call(shared, "PUT", name, {"values": [text_value(1, "A", "b")]})).status == 403
 
 
-async def test_strangers_cannot_tell_what_is_there(handled: Node) -> None:
+async def test_strangers_cannot_tell_what_is_there(shared: Node) -> None:
     """Neither without credentials, nor with wrong ones, nor as an administrator of another prefix."""
-    await administer(handled.settings, "300:0.NA/20.500.99999", "other")
+    await administer(shared.settings, "300:0.NA/20.500.99999", "other")
     there, nothing = f"{PREFIX}/secret-name", f"{PREFIX}/secret-none"
-    assert (await call(handled, "PUT", at(there), {"values": [text_value(1, "A", "a")]})).status == 201
+    assert (await call(shared, "PUT", at(there), {"values": [text_value(1, "A", "a")]})).status == 201
     callers = [
         JSON,
         basic(ADMIN, "wrong"),
@@ -129,14 +147,14 @@ async def test_strangers_cannot_tell_what_is_there(handled: Node) -> None:
         ):
             told = []
             for name in (there, nothing):
-                answer = await handled.anybody.call(method, f"/api/handles/{at(name)}{more}", body, headers=headers)
+                answer = await shared.anybody.call(method, f"/api/handles/{at(name)}{more}", body, headers=headers)
                 assert answer.status in (401, 403), (headers, method, more, answer.body)
                 text = answer.body.decode().replace(name, "").replace(answer.json["request_id"], "")
                 told.append((answer.status, answer.headers.get("WWW-Authenticate"), text))
             assert told[0] == told[1], (headers, method, more)
 
 
-async def test_one_record_behind_all_doors(handled: Node) -> None:
+async def test_one_record_behind_all_doors(shared: Node) -> None:
     """Made by a Handle client and revised over REST, and the reverse; binary data, partners and templates included."""
     binary = {
         "index": 7,
@@ -145,43 +163,43 @@ async def test_one_record_behind_all_doors(handled: Node) -> None:
     }
     values = [text_value(1, "A", "a", ttl=60), binary, admin_value(100, 301, 0xFFF)]
     name = f"{PREFIX}/Both"
-    assert (await call(handled, "PUT", at(name), {"values": values, "handle": name})).status == 201
-    read = await handled.operator.get(f"/api/v1/identifiers/{at(name)}")
+    assert (await call(shared, "PUT", at(name), {"values": values, "handle": name})).status == 201
+    read = await shared.operator.get(f"/api/v1/identifiers/{at(name)}")
     assert [value["data"] for value in read.json["values"]] == [value["data"] for value in values]
     revised = {"values": [text_value(1, "A", "by REST"), text_value(2, "P", "x", visibility="partners"), binary]}
-    answer = await handled.operator.put(f"/api/v1/identifiers/{at(name)}", revised)
+    answer = await shared.operator.put(f"/api/v1/identifiers/{at(name)}", revised)
     assert answer.status == 200 and answer.json["version"] == 2
     again = [text_value(2, "P", "by Handle", permissions="1100"), text_value(3, "Q", "q")]
-    assert (await call(handled, "PUT", f"{at(name)}?index=various", again)).status == 200
-    held = (await handled.operator.get(f"/api/v1/identifiers/{at(name)}")).json
+    assert (await call(shared, "PUT", f"{at(name)}?index=various", again)).status == 200
+    held = (await shared.operator.get(f"/api/v1/identifiers/{at(name)}")).json
     shown = {value["index"]: value for value in held["values"]}
     assert shown[2]["visibility"] == "partners" and shown[2]["data"]["value"] == "by Handle"
     assert shown[7]["data"] == binary["data"] and held["version"] == 3
-    history = (await handled.operator.get(f"/api/v1/history/{at(name)}")).json["items"]
-    audit = (await handled.operator.get("/api/v1/audit?limit=50")).json["items"]
+    history = (await shared.operator.get(f"/api/v1/history/{at(name)}")).json["items"]
+    audit = (await shared.operator.get("/api/v1/audit?limit=50")).json["items"]
     assert len(history) >= 2 and any(entry["action"] == "register" for entry in audit)
-    open_ = [value["index"] for value in (await handled.anybody.get(f"/api/handles/{at(name)}")).json["values"]]
+    open_ = [value["index"] for value in (await shared.anybody.get(f"/api/handles/{at(name)}")).json["values"]]
     assert open_ == [1, 3, 7]
 
 
-async def test_a_deleted_record_is_withdrawn_and_comes_back_as_a_new_version(handled: Node) -> None:
+async def test_a_deleted_record_is_withdrawn_and_comes_back_as_a_new_version(shared: Node) -> None:
     name, one = f"{PREFIX}/again", {"values": [text_value(1, "A", "a")]}
-    assert (await call(handled, "PUT", at(name), one)).status == 201
-    assert (await call(handled, "DELETE", at(name))).json == {"responseCode": 1, "handle": name}
-    gone = await handled.anybody.get(f"/api/handles/{at(name)}")
+    assert (await call(shared, "PUT", at(name), one)).status == 201
+    assert (await call(shared, "DELETE", at(name))).json == {"responseCode": 1, "handle": name}
+    gone = await shared.anybody.get(f"/api/handles/{at(name)}")
     assert gone.status == 410 and gone.json["withdrawn"]["reason"] == "Handle 删除"
-    assert (await call(handled, "DELETE", at(name))).json["responseCode"] == 100
-    assert (await call(handled, "PUT", f"{at(name)}?overwrite=false", one)).status == 201
-    assert (await handled.operator.get(f"/api/v1/identifiers/{at(name)}")).json["version"] == 3
+    assert (await call(shared, "DELETE", at(name))).json["responseCode"] == 100
+    assert (await call(shared, "PUT", f"{at(name)}?overwrite=false", one)).status == 201
+    assert (await shared.operator.get(f"/api/v1/identifiers/{at(name)}")).json["version"] == 3
     recalled = {"reason": "recall"}
-    assert (await handled.operator.post(f"/api/v1/identifiers/{at(name)}/withdraw", recalled)).status == 200
-    refused = await call(handled, "PUT", at(name), one)
+    assert (await shared.operator.post(f"/api/v1/identifiers/{at(name)}/withdraw", recalled)).status == 200
+    refused = await call(shared, "PUT", at(name), one)
     assert (refused.status, refused.json["responseCode"]) == (409, 101), (
         "a recall is not taken back by sending it again"
     )
 
 
-async def test_bodies_codes_and_statuses(handled: Node) -> None:
+async def test_bodies_codes_and_statuses(shared: Node) -> None:
     name, one = at(f"{PREFIX}/codes"), text_value(1, "A", "a")
     for body, number in (
         ({"values": [one]}, 201),
@@ -189,8 +207,8 @@ async def test_bodies_codes_and_statuses(handled: Node) -> None:
         (one, 200),
         ({"handle": f"{PREFIX}/CODES", "values": [one]}, 200),
     ):
-        assert (await call(handled, "PUT", name, body)).status == number, body
-    assert (await call(handled, "PUT", f"{name}?index=2", [{"index": 2, "type": "B", "data": "bare"}])).status == 201
+        assert (await call(shared, "PUT", name, body)).status == number, body
+    assert (await call(shared, "PUT", f"{name}?index=2", [{"index": 2, "type": "B", "data": "bare"}])).status == 201
     wrong = [
         ("PUT", f"{name}?overwrite=false", [one], 409, 101),
         ("PUT", f"{name}?index=2&overwrite=false", [text_value(2, "B", "b")], 409, 201),
@@ -204,12 +222,12 @@ async def test_bodies_codes_and_statuses(handled: Node) -> None:
         ("PUT", at("no-slash"), [one], 400, 102),
     ]
     for method, path, body, status, code in wrong:
-        answer = await call(handled, method, path, body)
+        answer = await call(shared, method, path, body)
         assert (answer.status, answer.json["responseCode"]) == (status, code), (method, path, answer.body)
     headers = basic(ADMIN) | {"Content-Type": "text/plain"}
-    answer = await handled.anybody.call("PUT", f"/api/handles/{name}", [one], headers=headers)
+    answer = await shared.anybody.call("PUT", f"/api/handles/{name}", [one], headers=headers)
     assert (answer.status, answer.json["responseCode"]) == (400, 4)
-    minted = await call(handled, "PUT", f"{at(PREFIX + '/lot-')}?mintNewSuffix=true", {"values": [one]})
+    minted = await call(shared, "PUT", f"{at(PREFIX + '/lot-')}?mintNewSuffix=true", {"values": [one]})
     assert (
         minted.status == 201 and minted.json["handle"].startswith(f"{PREFIX}/lot-") and len(minted.json["handle"]) > 40
     )
@@ -221,13 +239,13 @@ async def test_many_at_once_are_not_taken_for_guessers(handled: Node) -> None:
     assert {answer.status for answer in answers} == {201}
 
 
-async def test_changes_at_once_are_judged_one_after_another(handled: Node) -> None:
+async def test_changes_at_once_are_judged_one_after_another(shared: Node) -> None:
     name = at(f"{PREFIX}/busy")
-    await call(handled, "PUT", name, [text_value(1, "A", "a")])
-    some = [call(handled, "PUT", f"{name}?index={index}", [text_value(index, "B", "b")]) for index in range(2, 6)]
+    await call(shared, "PUT", name, [text_value(1, "A", "a")])
+    some = [call(shared, "PUT", f"{name}?index={index}", [text_value(index, "B", "b")]) for index in range(2, 6)]
     answers = await asyncio.gather(*some)
     assert {answer.status for answer in answers} <= {201, 503}
-    held = (await handled.anybody.get(f"/api/handles/{name}?auth=true")).json["values"]
+    held = (await shared.anybody.get(f"/api/handles/{name}?auth=true")).json["values"]
     assert len(held) == 1 + sum(answer.status == 201 for answer in answers)
 
 
@@ -246,10 +264,22 @@ async def test_the_record_of_a_prefix_below_is_made_by_who_may_add_prefixes(hand
     assert (await call(handled, "DELETE", below)).status == 403
 
 
-async def test_the_place_of_prefix_records_is_given_to_nobody(handled: Node) -> None:
-    refused = await handled.operator.post("/api/v1/prefixes", {"enterprise_id": 1, "prefix": "0.na"})
+async def test_clients_find_this_node_by_the_record_of_the_prefix(handled: Node) -> None:
+    """Its HS_SITE is told beside what the record says, until the record names a site or a service itself."""
+    asked = request(Op.RESOLVE, Resolve(f"0.NA/{PREFIX}").encode(), flags=Flag.PUBL)
+    async with HandleConnection("127.0.0.1", handled.settings.handle_port) as connection:
+        [answer] = await connection.ask(asked)
+        assert [value.type for value in decode_valued(answer.body).values] == ["HS_SITE", "HS_ADMIN", "HS_VLIST"]
+        named = {"index": 3, "type": "HS_SERV", "data": f"{PREFIX}/service"}
+        assert (await call(handled, "PUT", f"{at('0.NA/' + PREFIX)}?index=3", [named])).status == 201
+        [answer] = await connection.ask(asked)
+        assert [value.type for value in decode_valued(answer.body).values] == ["HS_SERV", "HS_ADMIN", "HS_VLIST"]
+
+
+async def test_the_place_of_prefix_records_is_given_to_nobody(shared: Node) -> None:
+    refused = await shared.operator.post("/api/v1/prefixes", {"enterprise_id": 1, "prefix": "0.na"})
     assert refused.status == 422 and refused.json["errors"][0]["slug"] == "prefix-reserved"
-    key = await handled.operator.put(
+    key = await shared.operator.put(
         f"/api/v1/identifiers/{at('0.NA/' + PREFIX)}", {"values": [text_value(1, "A", "a")]}
     )
     assert key.status in (403, 404)
@@ -304,29 +334,29 @@ async def test_secrets_are_nowhere_to_be_read(handled: Node, database: str) -> N
     assert Vault((other,)).open(sealed, secret_place(f"0.NA/{PREFIX}", 302)) == spare.encode()
 
 
-async def test_a_secret_in_any_record_makes_an_administrator_where_hs_admin_names_it(handled: Node) -> None:
+async def test_a_secret_in_any_record_makes_an_administrator_where_hs_admin_names_it(shared: Node) -> None:
     """Groups are followed; who is named by a record of another enterprise acts in that one's name."""
-    who = f"{handled.prefix}/robot"
-    made = await handled.owner.post("/api/v1/identifiers", {"identifier": who, "values": [
+    who = f"{shared.prefix}/robot"
+    made = await shared.owner.post("/api/v1/identifiers", {"identifier": who, "values": [
         {"index": 300, "type": "HS_SECKEY", "data": "robot's"},
         {"index": 200, "type": "HS_VLIST", "data": {"format": "vlist", "value": [{"handle": who, "index": 300}]}},
     ]})  # fmt: skip
     assert made.status == 201, made.body
     one = [text_value(1, "A", "a"), admin_value(100, 200, 0x010, who)]
     name = at(f"{PREFIX}/by-robot")
-    assert (await call(handled, "PUT", name, {"values": one})).status == 201
+    assert (await call(shared, "PUT", name, {"values": one})).status == 201
     robot = f"300:{who}"
-    assert (await call(handled, "PUT", f"{name}?index=1", [text_value(1, "A", "b")], robot, "robot's")).status == 200
-    assert (await call(handled, "PUT", f"{name}?index=2", [text_value(2, "A", "b")], robot, "robot's")).status == 403
-    keys = (await handled.operator.get("/api/v1/keys?limit=100")).json["items"]
+    assert (await call(shared, "PUT", f"{name}?index=1", [text_value(1, "A", "b")], robot, "robot's")).status == 200
+    assert (await call(shared, "PUT", f"{name}?index=2", [text_value(2, "A", "b")], robot, "robot's")).status == 403
+    keys = (await shared.operator.get("/api/v1/keys?limit=100")).json["items"]
     mine = [key for key in keys if key["label"] == robot]
     assert len(mine) == 1 and mine[0]["role"] == "writer"
-    revoked = await handled.operator.call("DELETE", f"/api/v1/keys/{mine[0]['key_id']}")
+    revoked = await shared.operator.call("DELETE", f"/api/v1/keys/{mine[0]['key_id']}")
     assert revoked.status == 200
-    after = await call(handled, "PUT", f"{name}?index=1", [text_value(1, "A", "c")], robot, "robot's")
+    after = await call(shared, "PUT", f"{name}?index=1", [text_value(1, "A", "c")], robot, "robot's")
     assert after.status == 401 and after.json["slug"] == "credential-wrong"
-    await handled.owner.post(f"/api/v1/identifiers/{at(who)}/withdraw", {"reason": "lost"})
-    assert (await call(handled, "PUT", f"{name}?index=1", [text_value(1, "A", "c")], robot, "robot's")).json[
+    await shared.owner.post(f"/api/v1/identifiers/{at(who)}/withdraw", {"reason": "lost"})
+    assert (await call(shared, "PUT", f"{name}?index=1", [text_value(1, "A", "c")], robot, "robot's")).json[
         "responseCode"
     ] == 400
 

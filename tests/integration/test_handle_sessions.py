@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -22,7 +23,7 @@ from redis.asyncio import Redis
 
 from core.handle.proofs import jwk_of
 from core.tickets import KEPT_HERE, Tickets
-from tests.conftest import Servers
+from tests.conftest import Servers, fresh_database
 from tests.handle_caller import SECRET, Tls, administer, basic, self_signed
 from tests.harness import Answer, Api, Node, at, free_port, settings_for, take_aboard, text_value, worker_here
 
@@ -34,21 +35,23 @@ CERTIFICATE_HEADER = "X-Client-Certificate"
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-@pytest.fixture
-async def node(database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path) -> AsyncIterator[Node]:
-    """Behind a proxy on this machine that is trusted, and with TLS of its own; administrators by secret, key, certificate."""
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def node(servers: Servers, scratch: Path) -> AsyncIterator[Node]:
+    """For all of them. Behind a proxy on this machine that is trusted, and with TLS of its own; administrators by secret, key,
+    certificate."""
     server, client = tls_of(scratch)
-    settings = settings_for(
-        database, servers.redis_url, data_dir=scratch, trusted_proxies="127.0.0.1", https_port=free_port(),
-        tls_certificate=str(server.certificate), tls_key=str(server.key), tls_client_authorities=str(client.certificate),
-        handle_certificate_header=CERTIFICATE_HEADER,
-    )  # fmt: skip
-    await administer(settings, BY_SECRET)
-    await administer(settings, BY_KEY, None, jwk_of(PRIVATE.public_key()))
-    shown = x509.load_pem_x509_certificate(client.certificate.read_bytes())
-    await administer(settings, BY_CERTIFICATE, None, jwk_of(shown.public_key()))
-    async with worker_here(settings) as base_url:
-        yield await take_aboard(settings, Api(base_url, session))
+    async with fresh_database(servers) as database, aiohttp.ClientSession() as session:
+        settings = settings_for(
+            database, servers.redis_url, data_dir=scratch, trusted_proxies="127.0.0.1", https_port=free_port(),
+            tls_certificate=str(server.certificate), tls_key=str(server.key),
+            tls_client_authorities=str(client.certificate), handle_certificate_header=CERTIFICATE_HEADER,
+        )  # fmt: skip
+        await administer(settings, BY_SECRET)
+        await administer(settings, BY_KEY, None, jwk_of(PRIVATE.public_key()))
+        shown = x509.load_pem_x509_certificate(client.certificate.read_bytes())
+        await administer(settings, BY_CERTIFICATE, None, jwk_of(shown.public_key()))
+        async with worker_here(settings) as base_url:
+            yield await take_aboard(settings, Api(base_url, session))
 
 
 def tls_of(scratch: Path) -> tuple[Tls, Tls]:
@@ -236,7 +239,7 @@ async def test_headers_that_cannot_be_read_are_refused_as_such(node: Node) -> No
 
 
 async def test_guessing_is_slowed_down(node: Node) -> None:
-    wrong = basic(BY_SECRET, "guess") | {"X-Forwarded-Proto": "https"}
+    wrong = basic("309:0.NA/20.500.12345", "guess") | {"X-Forwarded-Proto": "https"}
     statuses = [(await put(node, "guess", wrong)).status for _ in range(25)]
     assert statuses[0] == 401 and statuses[-1] == 429
     assert (await put(node, "guess", wrong)).headers["Retry-After"]

@@ -64,7 +64,9 @@ async def test_each_is_refused_once_and_nothing_behind_it_is_heard(node: Node, h
         told = orjson.loads(body) if body.startswith(b"{") else {}
         if int(head.split(b" ")[1]) not in case["answers"] or b"aiohttp" in (head + body).lower():
             wrong.append((case["name"], head, body))
-        elif head.split(b" ")[1] not in (b"200", b"417") and not (told.get("slug") and told["zh"]["remedy"] and told["en"]["remedy"]):
+        elif head.split(b" ")[1] not in (b"200", b"417") and not (
+            told.get("slug") and told["zh"]["remedy"] and told["en"]["remedy"]
+        ):
             wrong.append((case["name"], "is not told as a problem", body))
         elif _STATUS.findall(after) not in ([], [b"200"]):
             wrong.append((case["name"], "something hidden was answered", after))
