@@ -7,7 +7,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/sh
 
-.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award bench-where bench-freshness results lock clean help
+.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award day year bench-where bench-freshness results lock clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -46,6 +46,12 @@ bench-resolve: $(VENV)/.dev ## resolutions through every tier, beside nginx and 
 
 award: $(VENV)/.dev ## the award's two thresholds, played with Locust; SCALE=0.05 for a short run
 	@$(VENV)/bin/python -m benchmarks.award
+
+day: $(VENV)/.dev ## ten million resolutions, each answer judged, and the node's totals equal; SCALE=0.01
+	@$(VENV)/bin/python -m benchmarks.day
+
+year: $(VENV)/.dev ## thirty million registrations, counted three ways; SCALE=0.01
+	@$(VENV)/bin/python -m benchmarks.year
 
 results: $(VENV)/.dev ## benchmarks/RESULTS.md anew from the files of all runs
 	@$(VENV)/bin/python -m benchmarks.results

@@ -114,6 +114,20 @@ class Plain:
         found: dict[str, int] = json.loads((self.data / "pids.json").read_text())
         return found
 
+    def peak_mebibytes(self) -> dict[str, int]:
+        """Most resident memory of each of our processes so far."""
+        found = {}
+        for name, pid in self.pids.items():
+            if name in ("postgres", "redis"):
+                continue
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            found[name] = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
+        return found
+
+    def disk_mebibytes(self) -> int:
+        said = subprocess.run(["du", "-sm", str(self.data)], capture_output=True, text=True)
+        return int(said.stdout.split()[0]) if said.stdout else 0
+
 
 @contextmanager
 def plain_node(place: Path, workers: int, **settings: str) -> Iterator[Plain]:
