@@ -29,11 +29,12 @@ class WireAnswer:
     """The ready answer to one Handle request, found by the bytes of its body. `lengths` and `tail` are the parts of the
     message that stand at its beginning and its end; `until` is monotonic seconds, `prefix` the canonical one."""
 
-    __slots__ = ("asked", "entry", "lengths", "prefix", "table", "tail", "touched", "until")
+    __slots__ = ("asked", "entry", "lengths", "lengths_asked", "prefix", "table", "tail", "touched", "until")
 
     def __init__(self, entry: Entry, asked: bytes, lengths: bytes, tail: bytes, until: float) -> None:
         self.entry = entry
         self.asked = asked
+        self.lengths_asked = bytes(4) + (20 + len(asked)).to_bytes(4)  # sequence number and length of the request
         self.lengths = lengths
         self.tail = tail
         self.until = until

@@ -64,11 +64,12 @@ class ManyAtOnce:
         self._received, self._incoming = self._slots(_RECEIVED_BYTES)
         self._sent, self._outgoing = self._slots(_SENT_BYTES)
         self._vectors_out = self._kept[-1]
-        self._bytes_in = memoryview(self._received).cast("B")
         self._bytes_out = memoryview(self._sent).cast("B")
         self._sizes_out = memoryview(self._vectors_out).cast("B").cast("Q")
         self._names_out = memoryview(self._outgoing).cast("B").cast("Q")
-        self._first_name, self._stride = ctypes.addressof(self._names), ctypes.sizeof(_Header)
+        self._stride = ctypes.sizeof(_Header)
+        self._name_at = [place * self._stride // 8 for place in range(AT_ONCE)]
+        self._name_of = [ctypes.addressof(self._names) + number * _NAME_BYTES for number in range(AT_ONCE)]
         before, after = _Header.size.offset, self._stride - _Header.size.offset - 4
         self._sizes_in = struct.Struct("=" + f"{before}xI{after}x" * AT_ONCE)
         self._sizes: tuple[int, ...] = ()
@@ -97,7 +98,8 @@ class ManyAtOnce:
 
     def datagram(self, number: int) -> bytes:
         begin = number * _RECEIVED_BYTES
-        return bytes(self._bytes_in[begin : begin + self._sizes[number]])
+        found: bytes = self._received[begin : begin + self._sizes[number]]
+        return found
 
     def peer(self, number: int) -> Any:
         raw = self._names.raw[number * _NAME_BYTES : (number + 1) * _NAME_BYTES]
@@ -112,7 +114,7 @@ class ManyAtOnce:
         begin = place * _SENT_BYTES
         self._bytes_out[begin : begin + size] = octets
         self._sizes_out[2 * place + 1] = size
-        self._names_out[place * self._stride // 8] = self._first_name + number * _NAME_BYTES
+        self._names_out[self._name_at[place]] = self._name_of[number]
         self._waiting = place + 1
 
     def flush(self) -> None:

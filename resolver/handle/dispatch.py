@@ -36,16 +36,16 @@ async def respond(room: HandleRoom, caller: Caller, envelope: Envelope, content:
     if envelope.encrypted or envelope.compressed:  # there are no sessions, and nobody is known to compress
         unread = Message(envelope, Header(0), b"")
         code = Code.SESSION_KEY_MISSING if envelope.encrypted else Code.UNSUPPORTED
-        yield await rendered(room.identity, unread, refusal(code))
+        yield await rendered(room, unread, refusal(code))
         return
     try:
         message = decode_message(envelope, content)
     except Malformed as wrong:
         unread = Message(envelope, Header(int.from_bytes(content[:4])), b"")
-        yield await rendered(room.identity, unread, refusal(wrong.code, wrong.reason))
+        yield await rendered(room, unread, refusal(wrong.code, wrong.reason))
         return
     async for said in _answers(room, caller, message):
-        yield await rendered(room.identity, message, said)
+        yield await rendered(room, message, said)
 
 
 async def _answers(room: HandleRoom, caller: Caller, message: Message) -> AsyncIterator[Said]:

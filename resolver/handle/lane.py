@@ -35,7 +35,7 @@ class _Form:
 
 
 class Lane:
-    """One for each listener. A turn is `begin`, any number of `take`, `end`."""
+    """One for each listener. A turn is `begin`, any number of `take` or `one`, `end`."""
 
     def __init__(self, room: HandleRoom, door: Door) -> None:
         self._room = room
@@ -45,6 +45,8 @@ class Lane:
         self._now = 0.0
         self._second = 0
         self._open = False
+        self._version = self._head = b""  # of the last datagram, with its form
+        self._last: _Form | None = None
 
     def begin(self) -> None:
         self._open = not self._room.resolver.lookup.stale_seconds
@@ -84,6 +86,26 @@ class Lane:
             at = stop
         return at
 
+    def one(self, data: bytes) -> bytes | None:
+        """The answer to a datagram that is a whole message; None where it does not lie ready."""
+        if data[20:40] != self._head or data[:8] != self._version:
+            self._last = self._form(data[:8] + data[20:40]) if len(data) >= _LEAST_BYTES else None
+            self._version, self._head = data[:8], data[20:40]
+        form = self._last
+        found = form.table.get(data[40:]) if form is not None and self._open else None
+        if form is None or found is None or found.until < self._now or data[12:20] != found.lengths_asked:
+            return None
+        count = self._counts.get(found.prefix)
+        if count is None:
+            if not self._answered_here(found.prefix):
+                return None
+            count = 0
+        self._counts[found.prefix] = count + 1
+        if found.touched != self._second:
+            found.touched = self._second
+            self._room.resolver.lookup.memory.touch(found.entry)
+        return b"".join((form.begin, data[8:12], found.lengths, form.middle, found.tail))
+
     def end(self, probe: bool) -> None:
         """Count what the turn answered."""
         if not self._counts:
@@ -98,6 +120,7 @@ class Lane:
     def forget_forms(self) -> None:
         """The site has another serial number."""
         self._forms.clear()
+        self._version = self._head = b""
 
     def _answered_here(self, prefix: str) -> bool:
         """A suspended prefix, or one that moved away, must not be answered from memory."""

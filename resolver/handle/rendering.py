@@ -10,13 +10,12 @@ from core.handle.credential import signs
 from core.handle.digest import digest_of, prefixed
 from core.handle.header import Header
 from core.handle.message import Message
-from resolver.handle.identity import Identity
-from resolver.handle.room import Said
+from resolver.handle.room import HandleRoom, Said
 
 _OURS = Flag.CONT | Flag.ENCR  # what a request says of these, an answer does not repeat
 
 
-async def rendered(identity: Identity, request: Message, said: Said) -> bytes:
+async def rendered(room: HandleRoom, request: Message, said: Said) -> bytes:
     """The whole message (RFC 3652 §2.2). Signing goes to a thread: it would hold up everybody else."""
     envelope = request.envelope.answer(said.session)
     minor = envelope.minor
@@ -30,12 +29,14 @@ async def rendered(identity: Identity, request: Message, said: Said) -> bytes:
         request.header.op if said.op is None else said.op,
         spoken(said.code, minor),
         flags,
-        identity.serial,
+        room.identity.serial,
         request.header.recursion,
         request.header.expires,
         len(body),
     )
     answer = Message(envelope, header, body)
     if request.header.flags & Flag.CERT and signs(envelope):
-        answer = replace(answer, credential=await asyncio.to_thread(identity.sign, envelope, answer.content))
+        async with room.signing:
+            signed = await asyncio.to_thread(room.identity.sign, envelope, answer.content)
+        answer = replace(answer, credential=signed)
     return answer.encode()

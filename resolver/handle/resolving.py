@@ -8,6 +8,8 @@ record of a prefix is `0.NA/<prefix>`; where nobody has made one, it says which 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from itertools import count
 
 from core.errors import IdentifierMalformed, NotResponsible
 from core.handle.administration import Administrator
@@ -22,7 +24,7 @@ from core.handle.wire_value import WireValue, encode_values
 from core.identifier import Identifier, fold_case, parse_identifier
 from core.record import Record
 from core.value_intake import parse_values
-from core.values import ADMIN_READ, PUBLIC_READ, HandleValue
+from core.values import ADMIN_READ, PUBLIC_READ, HandleValue, pack
 from resolver.answers import chosen
 from resolver.handle.room import Caller, HandleRoom, Said, refusal
 from resolver.memory import Entry, WireAnswer
@@ -127,7 +129,7 @@ async def _prefix_record(
     entry = await _found(room, key, message)
     _count(room, caller, key, entry, probe.prefix_key)
     if entry is not None:
-        return await _told(room, message, request, entry, administrator)
+        return await _told(room, message, request, _with_site(room, entry), administrator)
     if room.resolver.directory.prefix(probe.prefix_key) is None and probe.prefix_key != room.resolver.node_prefix:
         return refusal(Code.HANDLE_NOT_FOUND)
     site = HandleValue(1, "HS_SITE", room.identity.site_json, "site", _SITE_TTL)
@@ -135,6 +137,18 @@ async def _prefix_record(
     if not values:
         return refusal(Code.VALUES_NOT_FOUND)
     return Said(Code.SUCCESS, text(request.handle) + sent_values(values, int(time.time())))
+
+
+def _with_site(room: HandleRoom, entry: Entry) -> Entry:
+    """A prefix record that names no site or service is answered by this one: clients look there for the server to ask."""
+    record = entry.record
+    if record.withdrawn or any(value.type in ("HS_SITE", "HS_SERV") for value in record.values):
+        return entry
+    taken = {value.index for value in record.values}
+    index = next(number for number in count(1) if number not in taken)
+    site = HandleValue(index, "HS_SITE", room.identity.site_json, "site", _SITE_TTL)
+    values = sorted([*record.values, site], key=lambda value: value.index)
+    return Entry(replace(record, packed=pack(values)), entry.stored_at, entry.origin)
 
 
 def _referral(room: HandleRoom, caller: Caller, message: Message, handle: str, referred: Referred) -> Said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from core.handle.administration import Administration, Administrator
@@ -23,6 +24,8 @@ class HandleRoom:
     administration: Administration
     challenges: Challenges
     udp_administration: bool = False
+    # Signing takes a thousand times as long as answering: strangers who ask for it wait for each other, not all for them.
+    signing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from resolver.handle.room import Caller, HandleRoom
 from resolver.usage.tally import Door
 
 _MOST_WORKING = 1_000
+_BATCHES_IN_TURN = 4  # then it is the others' turn
 
 
 class UdpDoor:
@@ -53,23 +54,25 @@ class UdpDoor:
 
     def _turn(self) -> None:
         """What has arrived, up to a bound."""
-        lane, batches = self.lane, self._batches
-        lane.begin()
-        for number in range(batches.receive()):
-            datagram = batches.datagram(number)
-            out: list[bytes] = []
-            if lane.take(datagram, 0, out) != len(datagram) or not out:
-                self._look_at(datagram, batches.peer(number))
-                continue
-            answer = b"".join(out)
-            if len(answer) <= DATAGRAM_BYTES:
-                batches.answer(number, answer)
-            else:
-                self._send(answer, batches.peer(number))
-            if self._by_network:
-                lane.end(self._caller(batches.peer(number)).probe)
-        batches.flush()
-        lane.end(False)
+        batches, by_network = self._batches, self._by_network
+        datagram_at, ready, put = batches.datagram, self.lane.one, batches.answer
+        self.lane.begin()
+        for _ in range(_BATCHES_IN_TURN):
+            if not (count := batches.receive()):
+                break
+            for number in range(count):
+                datagram = datagram_at(number)
+                answer = ready(datagram)
+                if answer is None:
+                    self._look_at(datagram, batches.peer(number))
+                elif len(answer) > DATAGRAM_BYTES:
+                    self._send(answer, batches.peer(number))
+                else:
+                    put(number, answer)
+                if by_network:
+                    self.lane.end(self._caller(batches.peer(number)).probe)
+            batches.flush()
+        self.lane.end(False)
 
     def _look_at(self, datagram: bytes, peer: Any) -> None:
         """One that does not lie ready, or a piece of one."""
