@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from core.handle.bodies import Resolve, decode_error, decode_valued
@@ -17,6 +19,8 @@ from core.values import iso_time
 from node.console import Refused, say
 from node.handle_client import ask, request
 from node.handle_key import key_file, rotate_key
+from node.handle_trust import judge, read_roots, trust_lines
+from node.handle_trust import told as trust_told
 
 _REFERRALS = (Code.SERVICE_REFERRAL, Code.PREFIX_REFERRAL)
 _LONGEST_SHOWN = 200
@@ -39,6 +43,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     resolve.add_argument("--primary", action="store_true", help="passing over caches 不使用缓存")
     resolve.add_argument("--seconds", type=float, default=5.0, help="how long to wait (default 5) 等待时限（秒）")
     resolve.add_argument("--json", action="store_true", help="as the HTTP API says it 以 JSON 输出")
+    resolve.add_argument(
+        "--trusted", metavar="ROOTS", type=Path, help="check signatures up to a root of this file 按可信根文件校验签名"
+    )
     resolve.set_defaults(handle=_resolve)
     rotate = actions.add_parser("rotate-key", help="a new key in place of the node's own 更换节点自身的密钥")
     rotate.set_defaults(handle=_rotate)
@@ -49,7 +56,13 @@ async def handle(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _resolve(settings: Settings, options: argparse.Namespace) -> int:
-    """Exit status 0: found, or referred; 1: anything else. Raises `Refused`."""
+    """Exit status 0: found (and trusted, where that was asked for), or referred; 1: anything else. Raises `Refused`."""
+    roots = read_roots(options.trusted) if options.trusted else None
+    if roots is not None and (options.type or options.index):
+        raise Refused(
+            "--trusted takes the whole record: without --type and --index",
+            "--trusted 需要整条记录，不能与 --type、--index 同用",
+        )
     host, port = server_of(options.server) if options.server else ("127.0.0.1", settings.handle_port or _PORT)
     flags = (0 if options.all else int(Flag.PUBL)) | (int(Flag.AUTH) if options.primary else 0)
     if any(not 0 < index < 2**32 for index in options.index):
@@ -58,6 +71,10 @@ async def _resolve(settings: Settings, options: argparse.Namespace) -> int:
     try:
         answer = await ask(host, port, request(Op.RESOLVE, body, flags=flags), udp=options.udp, seconds=options.seconds)
         said = told(answer, options.identifier)
+        if roots is not None and answer.header.code == Code.SUCCESS:
+            values = decode_valued(answer.body).values
+            again = partial(ask, host, port, udp=options.udp, seconds=options.seconds)
+            said["trust"] = trust_told(await judge(again, options.identifier, values, roots), values)
     except (OSError, TimeoutError) as wrong:
         why = str(wrong) or "no answer in time"
         raise Refused(
@@ -70,7 +87,8 @@ async def _resolve(settings: Settings, options: argparse.Namespace) -> int:
         ) from None
     for line in [json.dumps(said, ensure_ascii=False)] if options.json else lines(said):
         say(line)
-    return 0 if said["responseCode"] in (Code.SUCCESS, *_REFERRALS) else 1
+    good = said["responseCode"] in (Code.SUCCESS, *_REFERRALS)
+    return 0 if good and said.get("trust", {"trusted": roots is None})["trusted"] else 1
 
 
 async def _rotate(settings: Settings, _: argparse.Namespace) -> int:
@@ -124,7 +142,8 @@ def lines(said: dict[str, Any]) -> list[str]:
     head = f"{said['handle']}  {code} {name}" + (f": {said['message']}" if "message" in said else "")
     if code == Code.PREFIX_REFERRAL:
         head += " (ask this site 请查询以下站点)"
-    return [head, *(_line(value) for value in said.get("values", ()))]
+    trust = trust_lines(said["trust"]) if "trust" in said else []
+    return [head, *(_line(value) for value in said.get("values", ())), *trust]
 
 
 def _line(value: dict[str, Any]) -> str:
