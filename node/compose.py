@@ -42,6 +42,7 @@ import resolver.iiidap.doors
 import resolver.propagation_doors
 import resolver.usage_doors
 from core.announce import Announcer
+from core.arrivals import HOUR, MINUTE, Arrivals
 from core.database import open_pool
 from core.directory import Directory, read_node_id
 from core.errors import StoreUnavailable
@@ -59,7 +60,6 @@ from node.handle_key import own_identity
 from node.openapi import specification
 from node.peering import required_images, top_level_of
 from node.version import VERSION
-from registry.applications.arrivals import Arrivals
 from registry.applications.courier import Courier
 from registry.audit.sealer import Sealer
 from registry.bulk.doors import BulkDoor
@@ -78,7 +78,6 @@ from resolver.handle.challenges import Challenges
 from resolver.handle.room import HandleRoom
 from resolver.iiidap.bootstrap import Bootstrap
 from resolver.iiidap.doors import IIIDAP, Iiidap
-from resolver.iiidap.limits import MinuteLimit
 from resolver.iiidap.store import RegistrationData
 from resolver.lookup import Lookup
 from resolver.memory import Memory
@@ -106,7 +105,7 @@ def make_app(settings: Settings, worker: int) -> web.Application:
     app[pages.NODE] = pages.NodeFacts(settings.node_name, settings.node_prefix, VERSION)
     app[pages.SPECIFICATION] = specification()
     app[registry.bulk.doors.BULK] = BulkDoor(BulkFiles(settings.data_dir.resolve()), settings.bulk_limit_bytes)
-    app[registry.application_doors.ARRIVALS] = Arrivals(settings.applications_per_hour)
+    app[registry.application_doors.ARRIVALS] = Arrivals(settings.applications_per_hour, HOUR)
     app[EXPORTS] = Exports(settings.database_url.get_secret_value())
     app.on_response_prepare.append(add_fields)
     app.cleanup_ctx.append(lambda app: _rooms(app, settings, worker))
@@ -291,8 +290,8 @@ def _iiidap(settings: Settings, pool: Any) -> Iiidap:
         f"{settings.public_url}/iiidap/",
         lookups,
         searches,
-        MinuteLimit(lookups),
-        MinuteLimit(searches),
+        Arrivals(lookups, MINUTE),
+        Arrivals(searches, MINUTE),
         Bootstrap(settings.iiidap_bootstrap_url) if redirects else None,
     )
 

@@ -7,10 +7,10 @@ import time
 
 from aiohttp import web
 
+from core.arrivals import Arrivals
 from core.errors import ApplicationsTooMany, ApplicationUnknown
 from core.web import REQUEST_ID, json_answer, read_at_most, read_object, source_of, whole_number
 from registry.applications.access import Caller, applicant_of
-from registry.applications.arrivals import Arrivals
 from registry.applications.form import MEMBERS
 from registry.applications.images import ENDINGS, MAX_IMAGE_BYTES
 from registry.applications.states import Move

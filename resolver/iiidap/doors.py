@@ -16,6 +16,7 @@ from aiohttp import web
 
 from core.access import EVERYWHERE, OF_ENTERPRISE, Principal, Scope
 from core.addresses import is_within
+from core.arrivals import Arrivals
 from core.errors import CredentialWrong, EnterpriseUnknown, PrefixUnknown, Problem, RateLimited
 from core.exchange import Ask
 from core.web import REST_OF_PATH, TRUSTED_PROXIES, ask_of, now
@@ -32,7 +33,6 @@ from resolver.iiidap.body import (
     whole,
 )
 from resolver.iiidap.bootstrap import Bootstrap
-from resolver.iiidap.limits import MinuteLimit
 from resolver.iiidap.query import in_path, read_name, read_pattern, read_prefix
 from resolver.iiidap.store import RegistrationData, others_of
 
@@ -53,8 +53,8 @@ class Iiidap:
     base: str
     lookups_per_minute: int
     searches_per_minute: int
-    lookups: MinuteLimit
-    searches: MinuteLimit
+    lookups: Arrivals
+    searches: Arrivals
     bootstrap: Bootstrap | None
 
 
@@ -158,7 +158,7 @@ async def _elsewhere(request: web.Request, iiidap: Iiidap, prefix: str) -> web.R
     return web.Response(status=302, headers={"Location": location, "Access-Control-Allow-Origin": "*"})
 
 
-def _charge(limit: MinuteLimit, principal: Principal | None, ask: Ask) -> None:
+def _charge(limit: Arrivals, principal: Principal | None, ask: Ask) -> None:
     """Keys have quotas of their own. Raises `RateLimited`."""
     if principal is None and (wait := limit.take(ask.source, time.monotonic())):
         seconds = math.ceil(wait)

@@ -7,9 +7,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from core.arrivals import ADDRESSES_HELD, MINUTE, Arrivals
 from core.errors import IdentifierMalformed, ParameterInvalid, PatternUnsupported
 from resolver.iiidap.bootstrap import longest_match, read_services
-from resolver.iiidap.limits import ADDRESSES_HELD, MinuteLimit
 from resolver.iiidap.query import NamePattern, read_name, read_pattern, read_prefix
 from resolver.iiidap.vocabulary import industry_words
 
@@ -48,7 +48,7 @@ def test_industries_have_the_words_of_the_top_level(code: str, kind: str, finer:
 
 
 def test_an_address_waits_for_its_share_of_the_minute() -> None:
-    limit = MinuteLimit(2)
+    limit = Arrivals(2, MINUTE)
     assert [limit.take("203.0.113.1", 100.0) for _ in range(2)] == [0.0, 0.0]
     assert limit.take("203.0.113.1", 100.0) == pytest.approx(30.0)
     assert limit.take("203.0.113.2", 100.0) == 0.0
