@@ -21,7 +21,7 @@ from core.negotiation import language
 from core.problems import MEDIA_TYPE, document
 
 _REQUEST_ID = re.compile(r"[\x20-\x7e]{1,64}")
-_worker_part, _numbers = secrets.token_hex(4), count(secrets.randbits(31))
+_worker_part, _numbers = secrets.token_hex(4).encode(), count(secrets.randbits(31))
 
 
 class Ask:
@@ -116,4 +116,9 @@ def request_id_of(sent: str | None) -> str:
     """What the client calls the request, where it is fit for a log line; else a number that no other request has."""
     if sent and _REQUEST_ID.fullmatch(sent):
         return sent
-    return f"{_worker_part}{next(_numbers) & 0xFFFFFFFF:08x}"
+    return next_request_id().decode()
+
+
+def next_request_id() -> bytes:
+    """A number that no other request has."""
+    return b"%s%08x" % (_worker_part, next(_numbers) & 0xFFFFFFFF)

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from enum import Enum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import httptools
 
@@ -30,8 +30,6 @@ from core.telemetry import observe_request
 log = logging.getLogger(__name__)
 # What a door makes of a request: an answer, a promise of one, or None where it is not for the fast lane.
 Door = Callable[[Ask], "Answer | Awaitable[Answer] | None"]
-# The same for a GET without a query whose answer may lie ready: path, header fields, address.
-QuickDoor = Callable[[str, "Head", "str | None"], "Answer | None"]
 SourceOf = Callable[[str | None, Mapping[str, str]], str | None]
 
 _MOST_HEAD = 16 * 1024
@@ -104,21 +102,31 @@ def read_head(block: bytes) -> Head | None:
     return None if size is not None and size > _MOST_BODY else Head(reader.headers, size)
 
 
+class Ready(Protocol):
+    """Answers that lie ready, found by the bytes of a request. A turn is `begin`, any number of `take`, `end`."""
+
+    def fits(self, head: Head) -> bool: ...
+
+    def begin(self) -> None: ...
+
+    def take(self, data: bytes, at: int, fields: bytes, ends: bytes, out: list[bytes]) -> int:
+        """Append answers to the requests from `at` on that have these header fields; where the first one begins that has none."""
+        ...
+
+    def end(self, source: str | None) -> None: ...
+
+
 class Doors:
     """Which requests have a door on the lane: GET by the beginning of the path, POST by the whole of it."""
 
     def __init__(self) -> None:
         self._gets: list[tuple[str, str, Door]] = []
         self._posts: dict[str, tuple[str, Door]] = {}
-        self.quick: list[tuple[str, str, QuickDoor]] = []
+        self.ready: Ready | None = None  # asked before the doors
 
     def add_get(self, begins: str, route: str, door: Door) -> None:
         """`route` is the pattern under which its requests are counted. Asked in the order in which they were added."""
         self._gets.append((begins, route, door))
-
-    def add_quick(self, begins: str, route: str, door: QuickDoor) -> None:
-        """Asked before the door of the same path, without an `Ask`: for what lies ready."""
-        self.quick.append((begins, route, door))
 
     def add_post(self, path: str, door: Door) -> None:
         self._posts[path] = (path, door)
@@ -169,6 +177,10 @@ class FastLane:
             self._date_until = now + 1.0 - time.time() % 1.0
         return self._date
 
+    def ends(self, now: float) -> bytes:
+        """What stands between a request id and the body."""
+        return b"\r\n" + self.date(now) + b"\r\n"
+
     async def sweep(self) -> None:
         """Close idle connections, for ever."""
         while True:
@@ -198,6 +210,7 @@ class _Connection(asyncio.Protocol):
         self._source: str | None = None  # where its requests come from, but for those that name somebody else
         self._buffer = b""
         self._begin = 0
+        self._fields = b""  # the header fields that it sends again and again, where answers may lie ready for them
         self._writable = True
         self._reading = True
         self.working: asyncio.Task[None] | None = None
@@ -238,9 +251,19 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             return
         ready: list[bytes] = []
-        step = _ANSWERED
+        step, lying, begun = _ANSWERED, self._lane.doors.ready, False
         while step is _ANSWERED and self.working is None and self._writable and self._begin < len(self._buffer):
+            if lying is not None and self._fields:
+                if not begun:
+                    lying.begin()
+                    begun = True
+                ends = self._lane.ends(time.perf_counter())
+                self._begin = lying.take(self._buffer, self._begin, self._fields, ends, ready)
+                if self._begin >= len(self._buffer):
+                    break
             step = self._one(ready)
+        if lying is not None and begun:
+            lying.end(self._source)
         if ready:
             self.quiet_since = time.monotonic()
             self._transport.write(b"".join(ready))
@@ -277,12 +300,8 @@ class _Connection(asyncio.Protocol):
             )
         if size is not None:
             return _ELSEWHERE
-        if line[3] is None:
-            for begins, route, quick in self._lane.doors.quick:
-                if path.startswith(begins) and (answer := quick(path, head, self._source)) is not None:
-                    ready.append(self._rendered(head.request_id(), answer, "GET", route, began))
-                    self._begin = end + 4
-                    return _ANSWERED
+        if (lying := self._lane.doors.ready) is not None:
+            self._fields = buffer[line_end : end + 4] if lying.fits(head) else b""
         return self._answer(ready, "GET", path, line[3], head, b"", end + 4, began)
 
     def _answer(

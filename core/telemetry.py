@@ -52,9 +52,10 @@ class Times:
         self.buckets = [0] * (len(self.BOUNDS) + 1)
         self.total = 0.0
 
-    def observe(self, seconds: float) -> None:
-        self.buckets[bisect_left(self.BOUNDS, seconds)] += 1
-        self.total += seconds
+    def observe(self, seconds: float, times: int = 1) -> None:
+        """So many things that took so long each."""
+        self.buckets[bisect_left(self.BOUNDS, seconds)] += times
+        self.total += seconds * times
 
 
 class Family:
@@ -126,15 +127,20 @@ _times: dict[str, Times] = {}
 
 def observe_request(route: str, method: str, status: int, seconds: float) -> None:
     """Count one answer. `route` is the pattern of the address, never the address."""
+    observe_requests(route, method, status, seconds, 1)
+
+
+def observe_requests(route: str, method: str, status: int, seconds: float, count: int) -> None:
+    """Count answers that took `seconds` each."""
     counter = _answers.get((route, method, status))
     if counter is None:
         known = method if method in _METHODS else "other"  # clients invent methods; labels must stay few
         counter = _answers[route, known, status] = REQUESTS.labels(route, known, str(status))
-    counter.value += 1
+    counter.value += count
     times = _times.get(route)
     if times is None:
         times = _times[route] = Times()
-    times.observe(seconds)
+    times.observe(seconds, count)
 
 
 def publish(part: str = "") -> None:

@@ -20,7 +20,7 @@ from core.errors import (
     NotResponsible,
 )
 from core.exchange import JSON, Answer, Ask, json_bytes_of, json_of
-from core.fast_lane import Doors, Head, fixed_head
+from core.fast_lane import Doors, fixed_head
 from core.handle.administration import PREFIX_RECORDS, Administration, Administrator
 from core.identifier import Identifier
 from core.negotiation import etag_matches, wants
@@ -38,6 +38,7 @@ from resolver.locations import choose_location, locations_of
 from resolver.memory import Entry
 from resolver.pages import record_page, withdrawn_page
 from resolver.preflight import HANDLE_PATHS, preflight
+from resolver.ready import ReadyAnswers, request_line
 from resolver.referral import Referred, web_address
 from resolver.referring import MULTIPLE_CHOICES, count_referral, referral, referral_page, referring
 from resolver.room import Resolver
@@ -72,7 +73,7 @@ def add_routes(app: web.Application) -> None:
 
 def add_fast_doors(doors: Doors, resolver: Resolver) -> None:
     """The same on the fast lane, but for what browsers ask: they get pages."""
-    doors.add_quick(_HANDLES, _HANDLES_ROUTE, lambda path, head, source: _ready_at(resolver, path, head, source))
+    doors.ready = ReadyAnswers(resolver, _HANDLES_ROUTE)
     doors.add_get(_HANDLES, _HANDLES_ROUTE, lambda ask: _fast_handle_json(resolver, ask))
     doors.add_get("/", _NEGOTIATED_ROUTE, lambda ask: _fast_negotiated(resolver, ask))
 
@@ -193,22 +194,8 @@ def _fast_handle_json(resolver: Resolver, ask: Ask) -> Answer | Awaitable[Answer
     if entry is None:
         return handle_json(resolver, ask)
     if not entry.record.key.startswith(PREFIX_RECORDS):  # whose prefix is looked at each time
-        resolver.lookup.keep_path(entry, ask.raw_path)
+        resolver.lookup.memory.keep_line(entry, request_line(ask.raw_path))
     return _ready(resolver, entry)
-
-
-def _ready_at(resolver: Resolver, path: str, head: Head, source: str | None) -> Answer | None:
-    """The ready answer of a path that was asked for before, where anybody gets the same; counted as a resolution."""
-    if head.memo is None:
-        likes = wants(head.headers.get("accept", ""))
-        head.memo = likes != "html" and _BESIDE.isdisjoint(head.headers) and "x-forwarded-for" not in head.headers
-    if head.memo is False or (entry := resolver.lookup.held_at(path)) is None:
-        return None
-    prefix = resolver.directory.prefix(entry.record.key.partition("/")[0])
-    if prefix is not None and not prefix.answered_here:  # any more
-        return None
-    resolver.count_found(entry.record.key, source, head.headers)
-    return entry.answer
 
 
 def _fast_negotiated(resolver: Resolver, ask: Ask) -> Answer | Awaitable[Answer] | None:

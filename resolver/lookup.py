@@ -71,9 +71,9 @@ class Lookup:
             )
         return self._fresh(self._memory.get(key), stale)
 
-    def held_at(self, path: str) -> Entry | None:
-        """As `held`, by a path that led to it before; None also where the answer would have to say that it is stale."""
-        return None if self._feed.stale_seconds else self._fresh(self._memory.at(path), 0.0)
+    def oldest_kept(self, now: float) -> float:
+        """When (monotonic seconds) an entry must have been stored to be answered from at `now`."""
+        return now - _MEMORY_SECONDS
 
     @property
     def memory(self) -> Memory:
@@ -84,11 +84,8 @@ class Lookup:
         return entry.stored_at + _MEMORY_SECONDS
 
     def count_ready(self, count: int) -> None:
-        """So many answers were given from memory by `memory.wires`."""
+        """So many answers were given from memory by `memory.lines` or `memory.wires`."""
         _FROM_MEMORY.inc(count)
-
-    def keep_path(self, entry: Entry, path: str) -> None:
-        self._memory.keep_path(entry, path)
 
     def _fresh(self, entry: Entry | None, stale: float) -> Entry | None:
         if entry is not None and (stale or time.monotonic() - entry.stored_at < _MEMORY_SECONDS):

@@ -18,7 +18,7 @@ _ENTRY_BYTES = 560  # objects around the content: 530 by tracemalloc on CPython 
 _ANSWER_BYTES = 120  # an answer; the head it is sent with is shared
 ALIAS = "HS_ALIAS"
 ALIAS_MARK = b'"HS_ALIAS"'
-_PATHS_HELD, _PATH_BYTES = 2, 150  # of one entry; of one path, beside its characters
+_LINES_HELD, _LINE_BYTES = 2, 130  # of one entry; of one request line, beside its characters
 _WIRES_HELD, _WIRE_BYTES = 4, 400  # answers of the Handle protocol, of one entry; of one, beside its bytes
 _FLOOR_SECONDS = 10.0  # longer than any flight may take
 _FLOORS_HELD = 100_000
@@ -38,7 +38,7 @@ class WireAnswer:
         self.lengths = lengths
         self.tail = tail
         self.until = until
-        self.prefix = entry.record.key.partition("/")[0]
+        self.prefix = entry.prefix
         self.touched = 0
         self.table: dict[bytes, WireAnswer] = {}  # that it is in
 
@@ -46,13 +46,17 @@ class WireAnswer:
 class Entry:
     """One record with the answers made from it. `stored_at` is monotonic seconds; `size` is what it counts, in bytes."""
 
-    __slots__ = ("aliased", "answer", "locations", "moved", "origin", "paths", "record", "size", "stored_at", "wires")
+    __slots__ = (
+        "aliased", "answer", "lines", "locations", "moved", "origin", "prefix", "record", "size", "stored_at", "touched", "wires",
+    )  # fmt: skip
 
     def __init__(self, record: Record, stored_at: float, origin: str = "postgresql") -> None:
         self.record = record
         self.stored_at = stored_at
         self.origin = origin  # the tier it was read from
-        self.paths: tuple[str, ...] = ()  # by which `Memory.at` finds it
+        self.prefix = record.key.partition("/")[0]  # canonical
+        self.touched = 0
+        self.lines: tuple[bytes, ...] = ()  # request lines by which it is found in `Memory.lines`
         # For an anonymous reader, once somebody asked for it: the Handle JSON, and where a browser is sent (False: nowhere).
         self.answer: Answer | None = None
         self.moved: Answer | Literal[False] | None = None
@@ -68,7 +72,8 @@ class Memory:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._paths: dict[str, Entry] = {}
+        # By request line as sent, once it was asked for so: saves reading the request again.
+        self.lines: dict[bytes, Entry] = {}
         # Ready answers of the Handle protocol by request: to those who ask for everything, to those who ask for what is public.
         self.wires: tuple[dict[bytes, WireAnswer], dict[bytes, WireAnswer]] = ({}, {})
         self._missing: OrderedDict[str, float] = OrderedDict()
@@ -87,18 +92,11 @@ class Memory:
         """As `get`, without counting as a use."""
         return self._entries.get(key)
 
-    def at(self, path: str) -> Entry | None:
-        """The entry that was found before under this path as sent, while it is held: saves reading the path again."""
-        entry = self._paths.get(path)
-        if entry is not None:
-            self._entries.move_to_end(entry.record.key)
-        return entry
-
-    def keep_path(self, entry: Entry, path: str) -> None:
-        if path not in self._paths and self._entries.get(entry.record.key) is entry and len(entry.paths) < _PATHS_HELD:
-            entry.paths += (path,)
-            self._paths[path] = entry
-            self._grow(entry, _PATH_BYTES + len(path))
+    def keep_line(self, entry: Entry, line: bytes) -> None:
+        if line not in self.lines and self._entries.get(entry.record.key) is entry and len(entry.lines) < _LINES_HELD:
+            entry.lines += (line,)
+            self.lines[line] = entry
+            self._grow(entry, _LINE_BYTES + len(line))
 
     def keep_wire(self, answer: WireAnswer, public_only: bool) -> None:
         entry, table = answer.entry, self.wires[public_only]
@@ -184,8 +182,8 @@ class Memory:
 
     def _forget(self, entry: Entry) -> None:
         self.used_bytes -= entry.size
-        for path in entry.paths:
-            del self._paths[path]
+        for line in entry.lines:
+            del self.lines[line]
         for wire in entry.wires:
             del wire.table[wire.asked]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.access import Prefix
@@ -140,10 +139,6 @@ class Resolver:
                 raise unknown(named)
             entry = found
         return entry, tuple(one.identifier for one in way)
-
-    def count_found(self, key: str, source: str | None, headers: Mapping[str, str]) -> None:
-        """As `count`, for a record that was found, without an `Ask`."""
-        self.tally.add(key.partition("/")[0], Door.HANDLE_JSON, Outcome.FOUND, self.probes.mark(source, headers))
 
     def count(self, ask: Ask, door: Door, key: str, found: Entry | None) -> None:
         """One answered look-up. Prefixes that are nobody's share one line: strangers must not make the tally grow."""

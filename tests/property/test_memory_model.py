@@ -81,10 +81,10 @@ class MemoryMachine(RuleBasedStateMachine):
             self.memory.count_answer(entry, entry.answer)
 
     @rule(key=keys, path=st.sampled_from(["", "?", "%2F"]))
-    def keep_a_path(self, key: str, path: str) -> None:
+    def keep_a_line(self, key: str, path: str) -> None:
         entry = self.memory.get(key)
         if entry is not None:
-            self.memory.keep_path(entry, key + path)
+            self.memory.keep_line(entry, (key + path).encode())
 
     @rule(key=keys, size=st.integers(1, 500))
     def keep_an_answer_of_an_entry_that_is_gone(self, key: str, size: int) -> None:
@@ -118,11 +118,11 @@ class MemoryMachine(RuleBasedStateMachine):
         assert self.memory.used_bytes <= self.limit
 
     @invariant()
-    def a_path_leads_to_what_is_held(self) -> None:
-        for path, entry in self.memory._paths.items():
-            assert path in entry.paths and path.startswith(entry.record.key)
+    def a_line_leads_to_what_is_held(self) -> None:
+        for line, entry in self.memory.lines.items():
+            assert line in entry.lines and line.startswith(entry.record.key.encode())
             assert self.memory._entries[entry.record.key] is entry
-        assert sum(len(entry.paths) for entry in self.memory._entries.values()) == len(self.memory._paths)
+        assert sum(len(entry.lines) for entry in self.memory._entries.values()) == len(self.memory.lines)
 
     @invariant()
     def what_is_missing_is_so_for_its_moment_only(self) -> None:
