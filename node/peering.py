@@ -32,7 +32,7 @@ def top_level_of(settings: Settings, pool: Any, vault: Vault) -> TopLevel:
         settings.peering_identifier_mapping, settings.peering_site_address, settings.http_port,
         contact[:16] if len(contact) >= 3 else "",
     )  # fmt: skip
-    return Peering(pool, outbox_of(settings, vault), settings.node_prefix, routes)
+    return Peering(pool, outbox_of(settings, vault), settings.node_prefix, settings.peering_user, routes)
 
 
 def required_images(settings: Settings) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def peer_of(settings: Settings, pool: Any) -> Peer:
 def transport_of(settings: Settings) -> Transport:
     """Raises `Refused`."""
     address = require_address(settings)
-    tls = _tls(settings, address)
+    tls = tls_of(settings, address)
     if address.scheme in ("tls", "tcp"):
         password = settings.peering_password.get_secret_value()
         if not len(settings.peering_client_id) >= 3 or not 6 <= len(password) <= 16:
@@ -99,7 +99,8 @@ def read_server_keys(text: str) -> dict[str, Verifier]:
     return keys
 
 
-def _tls(settings: Settings, address: TopLevelAddress) -> ssl.SSLContext | None:
+def tls_of(settings: Settings, address: TopLevelAddress) -> ssl.SSLContext | None:
+    """None in the clear. Raises `Refused`."""
     if not address.encrypted:
         return None
     try:

@@ -21,6 +21,7 @@ from registry.room import Registry
 from registry.store import Keyless, Origin
 from registry.verbs.apply import apply
 from registry.verbs.approve_application import APPROVE_MEMBERS, approve_application
+from registry.verbs.change_enterprise import CHANGE_MEMBERS, change_enterprise
 from registry.verbs.edit_application import edit_application, put_application_image
 from registry.verbs.fetch_first_key import fetch_first_key
 from registry.verbs.move_application import REASON_MEMBERS, move_application
@@ -41,6 +42,7 @@ def add_routes(app: web.Application) -> None:
     for move in _MOVES:
         app.router.add_post(f"{_ONE}:{move}", post_move)
     app.router.add_post(f"{_ONE}:approve", post_approve)
+    app.router.add_post(f"{_ONE}:change", post_change)
     app.router.add_post(f"{_ONE}:first-key", post_first_key)
     app.router.add_get(_ONE, get_application)
     app.router.add_patch(_ONE, patch_application)
@@ -93,6 +95,12 @@ async def post_move(request: web.Request) -> web.Response:
     return json_answer(
         await move_application(registry, caller, origin, _number(request), move, body), headers=_NO_STORE
     )
+
+
+async def post_change(request: web.Request) -> web.Response:
+    registry, principal, origin = await key_holder(request)
+    body = await read_object(request, CHANGE_MEMBERS, MAX_BODY_BYTES)
+    return json_answer(await change_enterprise(registry, principal, origin, _number(request), body), headers=_NO_STORE)
 
 
 async def post_approve(request: web.Request) -> web.Response:

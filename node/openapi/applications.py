@@ -105,6 +105,7 @@ def applications() -> Schema:
         "/api/v1/applications": {"post": _apply(), "get": _list()},
         one: {"get": _read(), "patch": _edit()},
         f"{one}:approve": {"post": _approve()},
+        f"{one}:change": {"post": _change()},
         f"{one}:first-key": {"post": _first_key()},
         f"{one}/personal-data": {"get": _personal()},
         f"{one}/images/{{kind}}": {"put": _upload(), "get": _image()},
@@ -224,6 +225,23 @@ def _approve() -> Schema:
     )
     made["requestBody"]["required"] = False
     return made
+
+
+def _change() -> Schema:
+    known = ("name", "nature", "region", "industry", "address", "contact", "legal_person")
+    return operation(
+        "changeEnterprise",
+        _TAG,
+        "Change what an active application says of its enterprise; the top level is told. 变更已生效企业的信息并报送顶级节点。",
+        {"200": json("As it is then", "变更后的申请", ref("Application"))}
+        | _DENIED
+        | _UNKNOWN
+        | _STATE
+        | _BODY_PROBLEMS,
+        parameters=[_number()],
+        body=object_({name: _FORM[name] for name in known}, example={"address": "苏州市相城区高铁新城 1 号"}),
+        key=True,
+    )
 
 
 def _first_key() -> Schema:

@@ -104,8 +104,15 @@ class Courier:
             form = orjson.loads(facts["form"] or "{}")
             reference = facts["top_level_reference"]
             enterprise = EnterpriseFacts(facts["id"], facts["name"], facts["credit_code"], reference, form)
-            await self._top_level.submit_enterprise(
-                task["id"], enterprise, _Disclosure(self._pool, self._vault, task["application_id"])
+            await self._top_level.submit_enterprise(task["id"], enterprise, self._disclosure(task))
+            return
+        if task["kind"] == "update":
+            form = orjson.loads(facts["form"] or "{}")
+            enterprise = EnterpriseFacts(
+                facts["id"], facts["name"], facts["credit_code"], facts["top_level_reference"], form
+            )
+            await self._top_level.update_enterprise(
+                task["id"], enterprise, frozenset(task["changed"]), self._disclosure(task)
             )
             return
         row = await connection.fetchrow(PREFIXES["one_of_prefixes"], task["prefix"])
@@ -115,6 +122,9 @@ class Courier:
         else:
             site = orjson.loads(row["site"]) if row["site"] else None
             await self._top_level.publish_route(task["id"], RouteFacts(row["shown"], row["hosting"], site))
+
+    def _disclosure(self, task: Any) -> _Disclosure:
+        return _Disclosure(self._pool, self._vault, task["application_id"])
 
     async def _delay(self, connection: Any, task: Any, why: str) -> None:
         wait = min(_FIRST_WAIT_SECONDS * 2 ** task["attempts"], _LONGEST_WAIT_SECONDS)
@@ -156,7 +166,7 @@ class Courier:
             await write_audit(connection, [AuditLine(Keyless(), f"top-level-{state}", about, 0)])
             if verdict.accepted and verdict.reference:
                 await connection.execute(TASKS["keep_reference"], task["enterprise_id"], verdict.reference)
-            if task["kind"] != "route":
+            if task["kind"] not in ("route", "update"):
                 changed += await self._decide(connection, task, verdict)
         await self._directory.prefixes_changed(changed)
 

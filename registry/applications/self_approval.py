@@ -14,6 +14,11 @@ class SelfApproval:
     async def submit_enterprise(self, task: int, enterprise: EnterpriseFacts, personal: PersonalData) -> None:
         return None
 
+    async def update_enterprise(
+        self, task: int, enterprise: EnterpriseFacts, changed: frozenset[str], personal: PersonalData
+    ) -> None:
+        return None
+
     async def submit_prefix(self, task: int, prefix: PrefixFacts) -> None:
         return None
 

@@ -26,6 +26,9 @@ WHERE id < $1 AND ($2::text IS NULL OR state = $2) ORDER BY id DESC LIMIT $3
 -- name: change_form
 UPDATE application SET form = $2::text::jsonb, changed_at = now() WHERE id = $1
 
+-- name: rename_enterprise
+UPDATE enterprise SET name = $2 WHERE id = $1
+
 -- name: change_state
 UPDATE application SET state = $2, changed_at = now() WHERE id = $1
 

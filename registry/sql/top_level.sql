@@ -1,15 +1,21 @@
 -- name: ask_top_level
 INSERT INTO top_level_task (kind, application_id, enterprise_id, prefix) VALUES ($1, $2, $3, $4)
 
+-- name: tell_change
+INSERT INTO top_level_task (kind, application_id, enterprise_id, changed) VALUES ('update', $1, $2, $3)
+
 -- name: anything_open
 SELECT EXISTS (SELECT FROM top_level_task WHERE state = 'submitted' OR (state = 'queued' AND due_at <= now()))
 
 -- name: due_tasks
--- A prefix waits for its enterprise.
-SELECT t.id, t.kind, t.application_id, t.enterprise_id, t.prefix, t.attempts FROM top_level_task t
+-- A prefix waits for its enterprise, a change for the one before.
+SELECT t.id, t.kind, t.application_id, t.enterprise_id, t.prefix, t.attempts, t.changed FROM top_level_task t
 WHERE t.state = 'queued' AND t.due_at <= now() AND (t.kind <> 'prefix' OR NOT EXISTS (
     SELECT FROM top_level_task b
     WHERE b.application_id = t.application_id AND b.kind = 'enterprise' AND b.state <> 'accepted'))
+AND (t.kind <> 'update' OR NOT EXISTS (
+    SELECT FROM top_level_task b
+    WHERE b.application_id = t.application_id AND b.kind = 'update' AND b.id < t.id AND b.state IN ('queued', 'submitted')))
 ORDER BY t.id LIMIT $1
 
 -- name: waiting_tasks

@@ -22,7 +22,7 @@ from core.top_level import (
     Verdict,
     Wish,
 )
-from sync.access.material import IMAGES_NEEDED, MaterialMissing, enterprise_values
+from sync.access.material import IMAGES_NEEDED, MaterialMissing, changes, enterprise_values
 from sync.access.outbox import SQL, Outbox
 from sync.access.outcomes import Kind
 from sync.access.sites import own_site, site_values
@@ -43,8 +43,9 @@ class Routes:
 class Peering:
     """One for each worker; only the one whose courier has its turn writes."""
 
-    def __init__(self, pool: Any, outbox: Outbox, node_prefix: str, routes: Routes) -> None:
-        self._pool, self._outbox, self._node_prefix, self._routes = pool, outbox, node_prefix, routes
+    def __init__(self, pool: Any, outbox: Outbox, node_prefix: str, user: str, routes: Routes) -> None:
+        """`user`: the name of this node's account at the top level."""
+        self._pool, self._outbox, self._node_prefix, self._user, self._routes = pool, outbox, node_prefix, user, routes
 
     async def submit_enterprise(self, task: int, enterprise: EnterpriseFacts, personal: PersonalData) -> None:
         """Personal data is read only where there is a command to write. Raises `TopLevelUnavailable`."""
@@ -52,16 +53,43 @@ class Peering:
             return
         about = enterprise.credit_code or ""
         try:
-            texts = await personal()
-            images = {kind: found for kind in IMAGES_NEEDED if (found := await personal.image(kind)) is not None}
-            values = enterprise_values(enterprise.name, enterprise.credit_code, enterprise.form, texts, images)
-            named = {"shrPrefix": self._node_prefix, **values}
+            named = {"shrPrefix": self._node_prefix, **await self._values(enterprise, personal)}
             async with self._pool.acquire() as connection, connection.transaction():
                 await self._outbox.put(connection, Kind.ENTERPRISE_CREATE, about, named, task=task)
         except (MaterialMissing, ValueError) as wrong:
             await self._refuse(task, about, str(wrong))
         except PersonalDataLocked as locked:
             raise TopLevelUnavailable(locked.en) from None
+
+    async def update_enterprise(
+        self, task: int, enterprise: EnterpriseFacts, changed: frozenset[str], personal: PersonalData
+    ) -> None:
+        """What changed by itself where that needs no audit, else everything anew. Raises `TopLevelUnavailable`."""
+        if await self._pool.fetchval(SQL["command_of_task"], task) is not None:
+            return
+        if not enterprise.reference:
+            raise TopLevelUnavailable("the top level has not said what it calls the enterprise")
+        about = enterprise.credit_code or ""
+        try:
+            values = await self._values(enterprise, personal)
+            change = changes(changed, values)
+            async with self._pool.acquire() as connection, connection.transaction():
+                if change is None:
+                    await self._outbox.put_decided(connection, task, about, None)
+                    return
+                key = {"shrUserId": self._user} if change[0] == "chg" else {"shrPrefix": self._node_prefix}
+                told = {**key, "entId": enterprise.reference, change[0]: change[1]}
+                await self._outbox.put(connection, Kind.ENTERPRISE_UPDATE, about, told, task=task)
+        except (MaterialMissing, ValueError) as wrong:
+            await self._refuse(task, about, str(wrong))
+        except PersonalDataLocked as locked:
+            raise TopLevelUnavailable(locked.en) from None
+
+    async def _values(self, enterprise: EnterpriseFacts, personal: PersonalData) -> dict[str, Any]:
+        """As the top level wants to hear it. Raises `MaterialMissing`, `PersonalDataLocked`."""
+        texts = await personal()
+        images = {kind: found for kind in IMAGES_NEEDED if (found := await personal.image(kind)) is not None}
+        return enterprise_values(enterprise.name, enterprise.credit_code, enterprise.form, texts, images)
 
     async def submit_prefix(self, task: int, prefix: PrefixFacts) -> None:
         """Raises `TopLevelUnavailable`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sync.epp.shapes import MOST_IMAGE_BYTES
@@ -76,16 +76,27 @@ def enterprise_values(
     }
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """How to tell a change: (`chg`, what changed) where that is enough, else (`chgAll`, everything); None: nothing did."""
-    changed = {name for name in after if after[name] != before.get(name)}
-    if not changed:
+# Members of an application, and what of the enterprise they are there; any other is told with everything else.
+_OF_MEMBER = {
+    "region": CHANGEABLE[:3],  # the regions change together
+    "address": ("entAddrCn",),
+    "contact.name": ("contact",),
+    "contact.email": ("contact",),
+    "contact.mobile": ("contact",),
+}
+_NOT_TOLD = frozenset(("industry", "contact.id_number"))
+
+
+def changes(changed: Collection[str], after: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """How to tell that members of an application have changed: (`chg`, what they are) where that is enough, else (`chgAll`,
+    everything); None where the top level was never told of them."""
+    told = [name for name in changed if name not in _NOT_TOLD]
+    if not told:
         return None
-    if changed - set(CHANGEABLE):
+    if any(name not in _OF_MEMBER for name in told):
         return "chgAll", dict(after)
-    if changed & set(CHANGEABLE[:3]):
-        changed |= set(CHANGEABLE[:3])  # the regions change together
-    return "chg", {name: after[name] for name in CHANGEABLE if name in changed}
+    names = {part for name in told for part in _OF_MEMBER[name]}
+    return "chg", {name: after[name] for name in CHANGEABLE if name in names}
 
 
 def _needed(values: Mapping[str, Any], name: str) -> str:

@@ -184,6 +184,7 @@ APPLICATIONS = [
     _row(f"POST {_ONE_APPLICATION}:review", _NUMBERED + ":review", of_the_node(), "manage", before="application"),
     _row(f"POST {_ONE_APPLICATION}:return", _NUMBERED + ":return", of_the_node(), "manage", _WHY, "reviewed application"),
     _row(f"POST {_ONE_APPLICATION}:reject", _NUMBERED + ":reject", of_the_node(), "manage", _WHY, "reviewed application"),
+    _row(f"POST {_ONE_APPLICATION}:change", _NUMBERED + ":change", of_the_node(409), "manage", {"nature": 2}, "application"),
     _row(f"POST {_ONE_APPLICATION}:approve", _NUMBERED + ":approve", of_the_node(), "manage", before="reviewed application"),
     _row(f"POST {_ONE_APPLICATION}:retry", _NUMBERED + ":retry", of_the_node(409), "manage", before="application"),
     _row(f"GET {_ONE_APPLICATION}/personal-data", _NUMBERED + "/personal-data", of_the_node(), "manage",
@@ -263,5 +264,7 @@ KEYLESS = frozenset(
         *("POST /api/sessions", "GET /api/sessions/this", "PUT /api/sessions/this", "DELETE /api/sessions/this"),
         *("GET /api/site", "GET /api/prefixes"),
         *("POST /api/v1/applications", "POST /snms/api/v3/ent/apply"),
+        *("POST /ntln/v1/takeover/orders", "GET /ntln/v1/takeover/orders/{order}"),
+        "POST /ntln/v1/takeover/orders/{order}/handback",
     )
 )
