@@ -7,7 +7,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/sh
 
-.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award day year bench-where bench-freshness results lock clean help
+.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award day year limits growth bench-compare bench-where bench-escrow bench-freshness results lock clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -48,14 +48,26 @@ bench-resolve: $(VENV)/.dev ## resolutions through every tier, beside nginx and 
 award: $(VENV)/.dev ## the award's two thresholds, played with Locust; SCALE=0.05 for a short run
 	@$(VENV)/bin/python -m benchmarks.award
 
-day: $(VENV)/.dev ## ten million resolutions, each answer judged, and the node's totals equal; SCALE=0.01
-	@$(VENV)/bin/python -m benchmarks.day
+day: $(VENV)/.dev ## ten million resolutions, each answer judged, and the node's totals equal; SCALE=0.01, AGAIN=1 for a second time, warm
+	@$(VENV)/bin/python -m benchmarks.day $(if $(AGAIN),--again)
 
 year: $(VENV)/.dev ## thirty million registrations, counted three ways; SCALE=0.01
 	@$(VENV)/bin/python -m benchmarks.year
 
+limits: $(VENV)/.dev ## the ceilings beside our own figures, in one run
+	@$(VENV)/bin/python -m benchmarks.limits
+
+growth: $(VENV)/.dev ## rates at 1 to 100 million rows, by workers and by the size of values; SCALE=0.01
+	@$(VENV)/bin/python -m benchmarks.growth
+
+bench-compare: $(VENV)/.dev ## this working tree beside the commit BASE, in one run
+	@$(VENV)/bin/python -m benchmarks.compare "$(or $(BASE),HEAD)"
+
 results: $(VENV)/.dev ## benchmarks/RESULTS.md anew from the files of all runs
 	@$(VENV)/bin/python -m benchmarks.results
+
+bench-escrow: $(VENV)/.dev ## a full deposit of ROWS identifiers, and reconciliation with planted differences
+	@$(VENV)/bin/python -m benchmarks.escrow --rows $(or $(ROWS),1000000)
 
 bench-where: $(VENV)/.dev ## where the processor time of single registrations goes, by process and by file
 	@$(VENV)/bin/python -m benchmarks.where

@@ -31,10 +31,10 @@ from hdrh.histogram import HdrHistogram
 from tqdm import tqdm
 
 from benchmarks.dataset import Dataset
-from benchmarks.own_node import Plain, plain_node
 from benchmarks.questions import number_of_rank
 from benchmarks.results import Run
 from benchmarks.seeding import Seeded, Seeder
+from node.load.own_node import Plain, plain_node
 
 REGISTRATIONS_A_YEAR, RESOLUTIONS_A_DAY = 30_000_000, 10_000_000
 AVERAGE_RESOLUTIONS = RESOLUTIONS_A_DAY / 86_400

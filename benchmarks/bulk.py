@@ -32,6 +32,7 @@ import asyncpg
 import polars as pl
 
 from benchmarks.paced import Paced
+from benchmarks.results import Run
 from node.demo.parts import COMPONENTS, TEMPLATE_ITEMS, TEMPLATE_SUFFIX
 from registry.bulk.merge import copy_rows
 
@@ -182,6 +183,7 @@ async def run(options: argparse.Namespace, directory: Path) -> None:
     print(f"{rows:,} rows, {whole.stat().st_size / rows:.0f} bytes each; {os.cpu_count()} cores")
     with node(directory):
         data = directory / "data"
+        made = Run("bulk", {"rows": rows, "second": overlap, "rate": options.rate if options.latency else 0})
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
             key, template = await aboard(session, data)
             peak = Peak(json.loads((data / "pids.json").read_text())["bulk"])
@@ -196,12 +198,19 @@ async def run(options: argparse.Namespace, directory: Path) -> None:
                 stop.set()
                 await watching
                 print(f"single registrations meanwhile: {paced.said()}")
-            await load(session, half, key, template, "half of them there already", overlap)
-            print(f"peak memory of the bulk process: {peak.mib:,.0f} MiB")
+                made.add("single registrations meanwhile", paced.figures())
+            second = await load(session, half, key, template, "half of them there already", overlap)
+            memory = peak.mib
+            print(f"peak memory of the bulk process: {memory:,.0f} MiB")
             url = json.loads((data / "running.json").read_text())["database_url"]
             limit = await raw_copy(url, data, min(rows, 1_000_000))
             print(f"raw COPY of the same packed rows, key in place, one connection: {limit:,.0f} rows/s; "
                   f"the merge is {first['rows'] / first['merge'] / limit:.2f} of it, the whole {first['rows'] / first['seconds'] / limit:.2f}")  # fmt: skip
+    for title, job in (("into an empty prefix", first), ("half of them there already", second)):
+        figures = {"rows": job["rows"], "seconds": job["seconds"], "rows/s": job["rows"] / job["seconds"]}
+        made.add(title, figures | {"x COPY": job["rows"] / job["seconds"] / limit})
+    made.add("memory of the bulk process", {"MiB": round(memory)})
+    print(f"raw data: {made.write().relative_to(Path.cwd())}")
 
 
 def _between(one: str, other: str) -> float:

@@ -9,24 +9,33 @@ Starts a node of its own on an empty data directory; needs wrk, pgbench and redi
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
-import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.measured import Measured, table
-from benchmarks.own_node import Bench, hello, output, own_node, post, real_part
+from benchmarks.ceilings import hello, limit_table, missing, pgbench_insert, redis_get
+from benchmarks.measured import Measured, interleaved, keep, table
+from benchmarks.own_node import Bench, own_node, post, real_part
+from benchmarks.results import Run
 from benchmarks.wrk import Load, wrk
 
 KNOWN = 20_000  # few enough that every worker holds them all after the warming up
 _CONNECTIONS_READ, _CONNECTIONS_WRITE = 64, 256
 _CONNECTIONS_BATCH, BATCH = 4, 2_000
-_WARMING = 2  # runs before the first round, so that memory answers and not the tiers behind it
+RESOLVE, REGISTER, REGISTER_BATCH = (
+    "resolve, 64 connections",
+    "register one, 256 connections",
+    "register 2,000 a request, 4 connections",
+)
+HELLO, INSERT, REDIS = (
+    "aiohttp hello, 64 connections",
+    "pgbench single INSERT, 50 clients",
+    "redis-benchmark GET, P=1, 50 clients",
+)
+WARMING = 2  # runs before the first round, so that memory answers and not the tiers behind it
 
 # Models and serials like the real ones; every request another of the known identifiers, at random.
 _RESOLVE = """
@@ -57,10 +66,6 @@ request = function()
   return wrk.format("POST", "/api/v1/identifiers:batch", headers, '{{"items":[' .. table.concat(items, ",") .. ']}}')
 end
 """
-_PGBENCH = """
-\\set serial random(1, 1000000000000)
-INSERT INTO limit_identifier (key, value) VALUES ('88.118.8/{model}-' || :serial, '{values}') ON CONFLICT DO NOTHING;
-"""
 
 
 def main() -> int:
@@ -69,67 +74,64 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    for program in ("wrk", "pgbench", "redis-benchmark"):
-        if shutil.which(program) is None:
-            print(
-                f"{program} is not installed; its line would be empty. Debian: apt-get install wrk postgresql-contrib redis-tools"
-            )
-            return 1
+    if absent := missing("wrk", "psql", "pgbench", "redis-benchmark"):
+        print("\n".join(absent))
+        return 1
     with tempfile.TemporaryDirectory(prefix="biaojie-bench-") as place:
         os.chmod(place, 0o711)
         with own_node(Path(place), options.workers, options.seconds) as bench, hello(options.workers) as hello_url:
-            _prepare(bench)
+            prepare(bench)
             lines = _measure(bench, hello_url, options.rounds)
     _report(lines, options)
     return 1 if any(line.wrong for line in lines.values()) else 0
 
 
-def _measure(bench: Bench, hello_url: str, rounds: int) -> dict[str, Measured]:
+def node_lines(bench: Bench) -> dict[str, Callable[[int], Load]]:
+    """Ours. A run is told the round's number, so that no two register the same."""
     model, values = real_part()
     started = time.time_ns() // 1_000_000
-    runs: dict[str, Callable[[int], Load]] = {
-        "aiohttp hello, 64 connections": lambda _: _http(bench, hello_url, _CONNECTIONS_READ),
-        "resolve, 64 connections": lambda _: _http(
-            bench, bench.base_url, _CONNECTIONS_READ, _RESOLVE.format(known=KNOWN, prefix=bench.prefix, model=model)
-        ),
-        "register one, 256 connections": lambda turn: _http(
-            bench,
-            bench.base_url,
-            _CONNECTIONS_WRITE,
-            _REGISTER.format(
-                first=(started % 1_000_000) * 10_000 + turn * 10_000_000,
-                key=bench.key,
-                prefix=bench.prefix,
-                model=model,
-                values=values,
-            ),
-        ),
-        "register 2,000 a request, 4 connections": lambda turn: _batches(bench, started + turn, model, values),
-        "pgbench single INSERT, 50 clients": lambda _: _pgbench(bench, model, values),
-        "redis-benchmark GET, P=1, 50 clients": lambda _: _redis_benchmark(bench),
+    known = {"prefix": bench.prefix, "model": model}
+
+    def one(turn: int) -> Load:
+        first = (started % 1_000_000) * 10_000 + turn * 10_000_000
+        script = _REGISTER.format(first=first, key=bench.key, values=values, **known)
+        return _http(bench, bench.base_url, _CONNECTIONS_WRITE, script)
+
+    return {
+        RESOLVE: lambda _: _http(bench, bench.base_url, _CONNECTIONS_READ, _RESOLVE.format(known=KNOWN, **known)),
+        REGISTER: one,
+        REGISTER_BATCH: lambda turn: _batches(bench, started + turn, model, values),
     }
-    lines = {name: Measured(name) for name in runs}
-    for _ in range(_WARMING):
-        runs["resolve, 64 connections"](0)
-    for turn in range(rounds):
-        for name, run in runs.items():
-            lines[name].add(run(turn))
-            print(f"  round {turn + 1}/{rounds}  {name:<40} {lines[name].rates[-1]:>12,.0f}/s", file=sys.stderr)
-    return lines
+
+
+def limit_lines(bench: Bench, hello_url: str) -> dict[str, Callable[[int], Load]]:
+    model, values = real_part()
+    return {
+        HELLO: lambda _: _http(bench, hello_url, _CONNECTIONS_READ),
+        INSERT: lambda _: pgbench_insert(bench, model, values),
+        REDIS: lambda _: redis_get(bench, KNOWN),
+    }
+
+
+def _measure(bench: Bench, hello_url: str, rounds: int) -> dict[str, Measured]:
+    ours = node_lines(bench)
+    for _ in range(WARMING):
+        ours[RESOLVE](0)
+    return interleaved(ours | limit_lines(bench, hello_url), rounds)
 
 
 def _report(lines: dict[str, Measured], options: argparse.Namespace) -> None:
     rate = {name: line.rate for name, line in lines.items()}
-    hello = {"aiohttp hello": rate["aiohttp hello, 64 connections"]}
-    redis = {"redis-benchmark GET": rate["redis-benchmark GET, P=1, 50 clients"]}
-    insert = {"pgbench": rate["pgbench single INSERT, 50 clients"]}
-    limits = {
-        "resolve, 64 connections": hello | redis,
-        "register one, 256 connections": insert | hello,
-        "register 2,000 a request, 4 connections": insert,
-    }
+    hello, redis, insert = (
+        {limit: rate[name]}
+        for limit, name in (("aiohttp hello", HELLO), ("redis-benchmark GET", REDIS), ("pgbench", INSERT))
+    )
+    limits = {RESOLVE: hello | redis, REGISTER: insert | hello, REGISTER_BATCH: insert}
     how = f"{options.workers} workers, generator on the same cores; {options.rounds} rounds of {options.seconds:g} s, medians"
     print(table(lines, limits, how))
+    made = Run("first", {"workers": options.workers, "rounds": options.rounds, "seconds": options.seconds})
+    keep(made, lines, limits)
+    print(f"raw data: {made.write().relative_to(Path.cwd())}")
 
 
 def _batches(bench: Bench, turn: int, model: str, values: str) -> Load:
@@ -145,50 +147,7 @@ def _http(bench: Bench, url: str, connections: int, script: str | None = None) -
     return wrk(url, connections=connections, seconds=bench.seconds, script=script, directory=bench.directory)
 
 
-def _pgbench(bench: Bench, model: str, values: str) -> Load:
-    script = bench.directory / "insert.sql"
-    script.write_text(_PGBENCH.format(model=model, values=values.replace("'", "''")), "utf-8")
-    command = [
-        "pgbench",
-        "-n",
-        "-c",
-        "50",
-        "-j",
-        "1",
-        "-M",
-        "prepared",
-        "-T",
-        str(max(1, round(bench.seconds))),
-        "-f",
-        str(script),
-    ]
-    text = output(command, bench.database)
-    return Load(float(text.split("tps = ")[1].split()[0]), 0.0, "")
-
-
-def _redis_benchmark(bench: Bench) -> Load:
-    count = str(round(100_000 * bench.seconds))
-    command = [
-        "redis-benchmark",
-        "-s",
-        bench.redis_socket,
-        "-t",
-        "get",
-        "-n",
-        count,
-        "-c",
-        "50",
-        "-r",
-        str(KNOWN),
-        "-d",
-        "300",
-        "--csv",
-    ]
-    rows = list(csv.reader(output(command, {}).splitlines()))
-    return Load(float(rows[-1][1]), 0.0, "")
-
-
-def _prepare(bench: Bench) -> None:
+def prepare(bench: Bench) -> None:
     """The identifiers that are resolved, and the table of the limit, of the same shape as ours."""
     model, values = real_part()
     for start in range(0, KNOWN, 5_000):
@@ -197,7 +156,7 @@ def _prepare(bench: Bench) -> None:
             for serial in range(start, min(start + 5_000, KNOWN))
         ]
         post(bench, "/api/v1/identifiers:batch", {"items": items})
-    output(["psql", "-qc", "CREATE TABLE limit_identifier (LIKE identifier INCLUDING ALL)"], bench.database)
+    limit_table(bench)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,10 @@ from urllib.parse import quote
 
 import aiohttp
 
-from benchmarks.own_node import Bench, free_port, own_node
+from benchmarks.own_node import Bench, own_node
+from benchmarks.results import Run
+from node.load.latencies import Latencies
+from node.load.own_node import free_port
 
 NORMAL_SECONDS, KILLED_SECONDS = 1.0, 5.0  # the promise
 
@@ -127,14 +130,24 @@ async def measure(bench: Bench, options: argparse.Namespace) -> bool:
                 process.kill()
                 killed.append(await spread(readers, version, time.perf_counter()))
         backwards = sum(reader.backwards for reader in readers)
-    good = report("normal running", normal, NORMAL_SECONDS) & report("writer killed", killed, KILLED_SECONDS)
+    made = Run("freshness", {name: getattr(options, name) for name in ("rounds", "kills", "readers")})
+    good = report(made, "normal running", normal, NORMAL_SECONDS) & report(
+        made, "writer killed", killed, KILLED_SECONDS
+    )
     print(f"answers that went back to an older version: {backwards}")
+    made.add("answers that went back", {"answers": backwards})
+    made.verdict = "kept" if good and not backwards else "BROKEN"
+    print(f"raw data: {made.write().relative_to(Path.cwd())}")
     return good and not backwards
 
 
-def report(title: str, seconds: list[float], promise: float) -> bool:
+def report(made: Run, title: str, seconds: list[float], promise: float) -> bool:
     if not seconds:
         return True
+    stale = Latencies()
+    for one in seconds:
+        stale.record(round(one * 1e6))
+    made.add_histogram(f"stale for, {title}", stale)
     ordered = sorted(seconds)
     p50, p99 = ordered[len(ordered) // 2], ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)]
     kept = p99 <= promise
@@ -142,6 +155,7 @@ def report(title: str, seconds: list[float], promise: float) -> bool:
         f"{title:<16} {len(ordered):4d} writes  stale for: p50 {p50 * 1000:7.1f} ms  p99 {p99 * 1000:7.1f} ms  "
         f"most {ordered[-1] * 1000:7.1f} ms   promised {promise:.0f} s: {'kept' if kept else 'BROKEN'}"
     )
+    made.add(title, {"writes": len(ordered), "p50 s": p50, "p99 s": p99, "most s": ordered[-1], "promised s": promise})
     return kept
 
 

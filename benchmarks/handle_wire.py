@@ -15,32 +15,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.handle_load import (
-    answered,
-    checked_sizes,
-    datagrams,
-    dns_queries,
-    idle,
-    in_turn,
-    pipelined,
-    resolutions,
-)
-from benchmarks.measured import Measured, table
-from benchmarks.own_node import Bench, free_port, own_node
+from benchmarks.ceilings import bare_handle, knot, missing
+from benchmarks.handle_load import answered, checked_sizes, datagrams, idle, in_turn, pipelined, resolutions
+from benchmarks.measured import Measured, interleaved, keep, table
+from benchmarks.own_node import Bench, own_node
+from benchmarks.results import Run
 from benchmarks.wrk import Load
+from node.load.own_node import free_port
 
 NAMES = 2_000
 REFERENCE_SERVER = 65_000  # the Java server over UDP on two cores of a machine like this one
 _GOALS = {"tcp": 500_000, "udp": 1.5 * REFERENCE_SERVER}
-_ZONE = "handle.test."
-_ONE_URI = ("DATASHEET",)  # over UDP, for an answer of one address as Knot's has
+ONE_URI = ("DATASHEET",)  # over UDP, for an answer of one address as Knot's has
 
 
 def demo_names(bench: Bench, count: int) -> list[str]:
@@ -59,45 +50,6 @@ def demo_names(bench: Bench, count: int) -> list[str]:
         if len(names) >= count:
             break
     return [name for name in names if len(name) < 60][:count]
-
-
-@contextmanager
-def bare(size: int) -> Iterator[int]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.handle_constant", str(port), str(size)])
-    time.sleep(1.0)
-    try:
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def knot(program: str | None, place: Path, count: int) -> Iterator[tuple[int, list[bytes]] | None]:
-    """Knot with one URI record for each of `count` names and one UDP worker; None where there is no Knot."""
-    if program is None:
-        yield None
-        return
-    port, zone = free_port(), place / "zone"
-    names = [f"n{number}.{_ZONE}" for number in range(count)]
-    records = "".join(f'{name} 3600 IN URI 10 1 "https://example.org/identifiers/{name}"\n' for name in names)
-    zone.write_text(
-        f"{_ZONE} 3600 IN SOA ns.{_ZONE} admin.{_ZONE} 1 3600 600 86400 300\n{_ZONE} 3600 IN NS ns.{_ZONE}\n" + records
-    )
-    config = place / "knot.conf"
-    config.write_text(
-        f"server:\n    rundir: {place}\n    listen: 127.0.0.1@{port}\n    udp-workers: 1\n    tcp-workers: 1\n"
-        f"    background-workers: 1\ndatabase:\n    storage: {place}\n"
-        f"zone:\n  - domain: {_ZONE}\n    storage: {place}\n    file: {zone}\n"
-    )
-    process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(2.0)
-    try:
-        yield (port, dns_queries(names)) if process.poll() is None else None
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def resident_kib(bench: Bench) -> int:
@@ -125,44 +77,45 @@ def main() -> int:
 
 def _measure(bench: Bench, port: int, place: Path, options: argparse.Namespace) -> None:
     names = demo_names(bench, NAMES)
-    messages, single = resolutions(names), resolutions(names, _ONE_URI)
+    messages, single = resolutions(names), resolutions(names, ONE_URI)
     for _ in range(2):  # the second time it lies ready
         size = checked_sizes(port, messages) // len(messages)
         single = answered(port, single)
-    lines = {name: Measured(name) for name in ("tcp", "tcp bare", "depth 1", "depth 1 bare", "udp", "udp Knot")}
     before = resident_kib(bench)
-    with bare(size) as constant, knot(options.knotd, place, len(messages)) as other:
+    with bare_handle(size) as constant, knot(options.knotd, place, len(messages)) as other:
         seconds = options.seconds
-        runs: dict[str, Callable[[], Load]] = {
-            "tcp": lambda: pipelined(port, messages, seconds),
-            "tcp bare": lambda: pipelined(constant, messages[:1], seconds),
-            "depth 1": lambda: in_turn(port, messages, seconds),
-            "depth 1 bare": lambda: in_turn(constant, messages, seconds),
-            "udp": lambda: datagrams(port, single, seconds),
+        runs: dict[str, Callable[[int], Load]] = {
+            "tcp": lambda _: pipelined(port, messages, seconds),
+            "tcp bare": lambda _: pipelined(constant, messages[:1], seconds),
+            "depth 1": lambda _: in_turn(port, messages, seconds),
+            "depth 1 bare": lambda _: in_turn(constant, messages, seconds),
+            "udp": lambda _: datagrams(port, single, seconds),
         }
         if other is not None:
-            runs["udp Knot"] = lambda: datagrams(other[0], other[1], seconds)
-        for _ in range(options.rounds):
-            for what, run in runs.items():
-                lines[what].add(run())
-    lines = {name: line for name, line in lines.items() if line.rates}
+            runs["udp Knot"] = lambda _: datagrams(other[0], other[1], seconds)
+        lines = interleaved(runs, options.rounds)
+    opened = idle(port, options.idle)
+    _report(lines, len(messages), size, len(opened), before, resident_kib(bench), options)
+
+
+def _report(
+    lines: dict[str, Measured], names: int, size: int, idle_count: int, before: int, after: int, options: argparse.Namespace
+) -> None:  # fmt: skip
     limits: dict[str, dict[str, float]] = {
         "tcp": {"bare": lines["tcp bare"].rate, "the goal": _GOALS["tcp"]},
         "depth 1": {"bare": lines["depth 1 bare"].rate},
         "udp": {"the goal": _GOALS["udp"]} | ({"Knot": lines["udp Knot"].rate} if "udp Knot" in lines else {}),
     }
     print(
-        table(
-            lines,
-            limits,
-            f"{len(messages)} names of the demo, answers of {size} bytes (UDP: one address each), one worker",
-        )
+        table(lines, limits, f"{names} names of the demo, answers of {size} bytes (UDP: one address each), one worker")
     )
     if "udp Knot" not in lines:
-        print("\nKnot DNS is not installed, so UDP stands beside nothing but its goal; name it with --knotd")
-    opened = idle(port, options.idle)
-    grown = (resident_kib(bench) - before) / 1024
-    print(f"\n{len(opened):,} idle connections: {grown:,.0f} MiB more, {resident_kib(bench) / 1024:,.0f} MiB in all")
+        print(f"\n{' '.join(missing('knotd'))}, so UDP stands beside nothing but its goal; name it with --knotd")
+    print(f"\n{idle_count:,} idle connections: {(after - before) / 1024:,.0f} MiB more, {after / 1024:,.0f} MiB in all")
+    made = Run("handle_wire", {"rounds": options.rounds, "seconds": options.seconds, "answer bytes": size})
+    keep(made, lines, limits)
+    made.add("idle connections", {"connections": idle_count, "worker MiB": after / 1024})
+    print(f"raw data: {made.write().relative_to(Path.cwd())}")
 
 
 if __name__ == "__main__":

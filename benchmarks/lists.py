@@ -22,6 +22,7 @@ from typing import Any
 import asyncpg
 from tqdm import tqdm
 
+from benchmarks.results import Run
 from core.access import Prefix
 from core.migrate import migrate
 from core.parameters import Parameters
@@ -116,7 +117,7 @@ def filters(total: int) -> dict[str, Callable[[], ListFilter]]:
     }
 
 
-async def measure(name: str, call: Callable[[], Awaitable[int]], times: int) -> None:
+async def measure(made: Run, name: str, call: Callable[[], Awaitable[int]], times: int) -> None:
     took, gave = [], []
     for _ in range(times):
         began = time.perf_counter()
@@ -126,9 +127,11 @@ async def measure(name: str, call: Callable[[], Awaitable[int]], times: int) -> 
     print(
         f"{name:32} p50 {statistics.median(took):7.2f} ms   p99 {worst:7.2f} ms   {statistics.mean(gave):6.1f} rows a page"
     )
+    made.add(name, {"p50 ms": statistics.median(took), "p99 ms": worst, "rows a page": statistics.mean(gave)})
 
 
 async def main(total: int, times: int, indexed: bool, directory: Path) -> None:
+    made = Run("lists", {"rows": total, "pages": times, "reverse index": indexed})
     async with database(directory) as url:
         connection = await asyncpg.connect(url, command_timeout=3_600)
         await load(connection, total, indexed)
@@ -141,8 +144,9 @@ async def main(total: int, times: int, indexed: bool, directory: Path) -> None:
                 wanted = make()
                 return await page(connection, wanted, after if wanted.value is None else f"{PREFIX.key}/")
 
-            await measure(name, call, times)
+            await measure(made, name, call, times)
         await connection.close()
+    print(f"raw data: {made.write().relative_to(Path.cwd())}")
 
 
 if __name__ == "__main__":

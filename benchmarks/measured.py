@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from benchmarks.results import Run
 from benchmarks.wrk import Load
 
 
@@ -46,3 +48,25 @@ def table(lines: Mapping[str, Measured], limits: Mapping[str, Mapping[str, float
     return "\n".join(
         [f"\n{machine}, {how}\n", head, *(line.line(dict(limits.get(name, {}))) for name, line in lines.items())]
     )
+
+
+def interleaved(runs: Mapping[str, Callable[[int], Load]], rounds: int) -> dict[str, Measured]:
+    """Every line once a round, so that what disturbs the machine disturbs all of them; each run is told the round's number."""
+    lines = {name: Measured(name) for name in runs}
+    for turn in range(rounds):
+        for name, run in runs.items():
+            lines[name].add(run(turn))
+            print(f"  round {turn + 1}/{rounds}  {name:<42} {lines[name].rates[-1]:>12,.0f}/s", file=sys.stderr)
+    return lines
+
+
+def keep(made: Run, lines: Mapping[str, Measured], limits: Mapping[str, Mapping[str, float]]) -> None:
+    """The lines as figures of a run: median and spread, and how many times each limit that is."""
+    for name, line in lines.items():
+        figures: dict[str, float] = {"per second": line.rate, "least": min(line.rates), "most": max(line.rates)}
+        if any(line.tails):
+            figures["p99 ms"] = statistics.median(line.tails)
+        figures |= {f"x {limit}": line.rate / rate for limit, rate in limits.get(name, {}).items()}
+        made.add(name, figures)
+    if wrong := [f"{name}: {text}" for name, line in lines.items() for text in line.wrong]:
+        made.verdict = "; ".join(wrong)

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from node.demo.parts import COMPONENTS
+from node.load.own_node import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ class Bench:
     redis_socket: str
     directory: Path
     seconds: float
+
+    @property
+    def database_url(self) -> str:
+        return str(json.loads((self.directory / "data" / "running.json").read_text())["database_url"])
 
 
 def output(command: list[str], environment: dict[str, str]) -> str:
@@ -90,85 +94,3 @@ def own_node(place: Path, workers: int, seconds: float, **settings: str) -> Iter
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """A node without the demo. `operator` is an operator's key."""
-
-    base_url: str
-    handle_port: int
-    operator: str
-    data: Path
-
-    @property
-    def http_port(self) -> int:
-        return int(self.base_url.rpartition(":")[2])
-
-    @property
-    def database_url(self) -> str:
-        return str(json.loads((self.data / "running.json").read_text())["database_url"])
-
-    @property
-    def pids(self) -> dict[str, int]:
-        found: dict[str, int] = json.loads((self.data / "pids.json").read_text())
-        return found
-
-    def peak_mebibytes(self) -> dict[str, int]:
-        """Most resident memory of each of our processes so far."""
-        found = {}
-        for name, pid in self.pids.items():
-            if name in ("postgres", "redis"):
-                continue
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-            found[name] = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
-        return found
-
-    def disk_mebibytes(self) -> int:
-        said = subprocess.run(["du", "-sm", str(self.data)], capture_output=True, text=True)
-        return int(said.stdout.split()[0]) if said.stdout else 0
-
-
-@contextmanager
-def plain_node(place: Path, workers: int, **settings: str) -> Iterator[Plain]:
-    """A node of its own without the demo, stopped at the end; what `place` held from an earlier run is there again."""
-    port, handle_port, data, log = free_port(), free_port(), place / "data", place / "node.log"
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("BIAOJIE_")}
-    environment = inherited | {
-        "BIAOJIE_DATA_DIR": str(data),
-        "BIAOJIE_HTTP_PORT": str(port),
-        "BIAOJIE_HANDLE_PORT": str(handle_port),
-        "BIAOJIE_WORKERS": str(workers),
-        **{f"BIAOJIE_{name.upper()}": value for name, value in settings.items()},
-    }
-    with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "node.cli", "up"], env=environment, stdout=out, stderr=out)
-    try:
-        deadline = time.monotonic() + 120
-        while "Ctrl-C" not in log.read_text("utf-8").rpartition("data_dir=")[2]:
-            assert process.poll() is None and time.monotonic() < deadline, log.read_text("utf-8")
-            time.sleep(0.1)
-        key = output([sys.executable, "-m", "node.cli", "key", "--label", "benchmark"], environment).strip()
-        yield Plain(f"http://127.0.0.1:{port}", handle_port, key, data)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-
-
-@contextmanager
-def hello(workers: int) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks.hello", str(port), str(workers)]
-    process = subprocess.Popen(command, start_new_session=True)
-    time.sleep(1.0)
-    try:
-        yield f"http://127.0.0.1:{port}/hello"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -36,6 +36,10 @@ class Paced:
         said, _ = process.communicate(b"\n", timeout=30)
         self._last = json.loads(said)
 
+    def figures(self) -> dict[str, float]:
+        found = self._last
+        return {"per second": found["rate"], "p50 ms": found["p50"], "p99 ms": found["p99"], "failed": found["failed"]}
+
     def said(self) -> str:
         found = self._last
         return (

@@ -21,9 +21,9 @@ import orjson
 from hdrh.histogram import HdrHistogram
 from locust import User, events, task
 
-from benchmarks.arrivals import Question
 from benchmarks.dataset import Dataset
 from benchmarks.questions import Readers
+from node.load.arrivals import Question
 
 PLAY = Path(os.environ["BIAOJIE_PLAY"])
 WISH: dict[str, Any] = json.loads(PLAY.read_text())

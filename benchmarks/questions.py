@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
+from itertools import count
 
 import orjson
 
-from benchmarks.arrivals import Question
 from benchmarks.dataset import Dataset
-from core.handle.bodies import Resolve
-from core.handle.codes import Flag
-from node.handle_client import request
+from node.load.arrivals import Question
+from node.load.questions import batch_question, handle_question, json_question, page_question
 
 FOUND, UNKNOWN, WITHDRAWN = "found", "unknown", "withdrawn"
 _HTTP = {FOUND: 200, UNKNOWN: 404, WITHDRAWN: 410}
 _HANDLE = {FOUND: 1, UNKNOWN: 100, WITHDRAWN: 100}
 _SPREAD = 2_654_435_761  # a prime: rank → number, so that what is popular lies everywhere
-_HEADERS = "Host: node\r\n\r\n"
-RESOLVE = 1
 
 
 class Readers:
@@ -44,38 +40,26 @@ class Readers:
         return self._dataset.identifier(number), kind, number
 
     def json(self, check_every: int = 0) -> Iterator[Question]:
-        """`GET /api/handles/…`; every so many-th found answer is compared with what was registered."""
-        turn = 0
-        while True:
+        """Every so many-th found answer is compared with what was registered."""
+        for turn in count(1):
             identifier, kind, number = self.one()
-            turn += 1
-            check = (
-                self._same(identifier, number) if check_every and kind == FOUND and turn % check_every == 0 else None
-            )
-            line = f"GET /api/handles/{quote(identifier, safe='/')} HTTP/1.1\r\n{_HEADERS}"
-            yield Question(line.encode(), _HTTP[kind], check)
+            full = check_every and kind == FOUND and turn % check_every == 0
+            yield json_question(identifier, _HTTP[kind], self._same(identifier, number) if full else None)
 
     def pages(self) -> Iterator[Question]:
-        """`GET /…` as a phone does after scanning: a page."""
         while True:
             identifier, kind, _ = self.one()
-            line = f"GET /{quote(identifier, safe='/')}?noredirect HTTP/1.1\r\nAccept: text/html\r\n{_HEADERS}"
-            yield Question(line.encode(), _HTTP[kind])
+            yield page_question(identifier, _HTTP[kind])
 
     def batches(self, size: int = 20) -> Iterator[Question]:
         while True:
             asked = [self.one() for _ in range(size)]
-            body = orjson.dumps([identifier for identifier, _, _ in asked])
-            kinds = [kind for _, kind, _ in asked]
-            head = f"POST /api/v1/resolve HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{_HEADERS}"
-            yield Question(head.encode() + body, 200, _statuses(kinds), size)
+            yield batch_question([identifier for identifier, _, _ in asked], [kind for _, kind, _ in asked])
 
     def handle(self) -> Iterator[Question]:
-        """Resolution of all public values, as a Handle client asks."""
-        while True:
+        for turn in count():
             identifier, kind, _ = self.one()
-            message = request(RESOLVE, Resolve(identifier).encode(), flags=Flag.PUBL)
-            yield Question(message.encode(), _HANDLE[kind])
+            yield handle_question(identifier, turn & 0xFFFFFFFF, _HANDLE[kind])
 
     def _same(self, identifier: str, number: int) -> Callable[[bytes], bool]:
         wanted = {(value["index"], value["type"], value["data"]["value"]) for value in self._dataset.values(number)}  # type: ignore[index]
@@ -90,7 +74,3 @@ class Readers:
 
 def number_of_rank(rank: int, total: int) -> int:
     return rank * _SPREAD % total
-
-
-def _statuses(wanted: list[str]) -> Callable[[bytes], bool]:
-    return lambda body: [item["status"] for item in orjson.loads(body)["items"]] == wanted

@@ -3,35 +3,43 @@
     make bench-resolve                        # 5 rounds of 5 s, one worker, 3 million rows: about 12 minutes
     python -m benchmarks.resolving --rounds 1 --seconds 2 --rows 200000
 
-Starts its own nodes; needs wrk, nginx and psql.
+Starts its own nodes; needs wrk, nginx and psql. Afterwards latency at a paced rate (open model), and the memory of a worker whose
+cache is full.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import urllib.request
+from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
-from benchmarks.hello import BODY
-from benchmarks.measured import Measured, table
-from benchmarks.own_node import Bench, free_port, hello, output, own_node, post, real_part
+import uvloop
+
+from benchmarks.ceilings import bare_http, hello, missing, nginx
+from benchmarks.filling import fill
+from benchmarks.measured import Measured, interleaved, keep, table
+from benchmarks.own_node import Bench, output, own_node, post, real_part
+from benchmarks.results import Run
 from benchmarks.wrk import Load, wrk
+from node.load.arrivals import Outcome, Place, closed_model, open_model
+from node.load.questions import json_question
 
 KNOWN = 100_000
+HOT, PIPELINED, FROM_REDIS, COLD = ("hot, memory", "hot, pipelined 16 x 16", "from Redis", "cold, from PostgreSQL")
+BARE = "bare uvloop protocol, pipelined 16 x 16"
+PACED_RATE, _FULL_MEMORY, _BLOCK = 20_000, 600_000, 50_000
 _CONNECTIONS, _DEEP = 64, 16
 _BATCH = 500
 _RANDOM = """
 math.randomseed(os.time())
 request = function()
-  return wrk.format("GET", string.format("/api/handles/{prefix}/{model}-%010d", math.random(0, {known} - 1)))
+  return wrk.format("GET", string.format("{path}", math.random(0, {known} - 1)))
 end
 """
 _PIPELINED = """
@@ -49,114 +57,11 @@ math.randomseed(os.time())
 request = function()
   local asked = {{}}
   for i = 1, {size} do
-    asked[i] = string.format('"{prefix}/{model}-%010d"', math.random(0, {known} - 1))
+    asked[i] = string.format('"{name}-%010d"', math.random(0, {known} - 1))
   end
   return wrk.format("POST", "/api/v1/resolve", nil, "[" .. table.concat(asked, ",") .. "]")
 end
 """
-_NGINX = """
-worker_processes 1; daemon off; error_log {place}/error.log; pid {place}/nginx.pid;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f;
-  uwsgi_temp_path {place}/u; scgi_temp_path {place}/s; keepalive_requests 1000000000;
-  server {{ listen 127.0.0.1:{port}; root {place};
-    location = /return {{ default_type application/json; return 200 '{body}'; }}
-    location /static {{ default_type application/json; }} }}
-}}
-"""
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--rows", type=int, default=3_000_000, help="for the cold line")
-    options = parser.parse_args()
-    if missing := [program for program in ("wrk", "nginx", "psql") if shutil.which(program) is None]:
-        print(f"not installed: {', '.join(missing)}")
-        return 1
-    with contextlib.ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaojie-bench-")))
-        os.chmod(place, 0o711)
-        for name in ("warm", "bare"):
-            (place / name).mkdir(mode=0o711)
-        warm = stack.enter_context(own_node(place / "warm", options.workers, options.seconds))
-        bare = stack.enter_context(own_node(place / "bare", options.workers, options.seconds, memory_cache_bytes="0"))
-        lines = _measure(stack, place, warm, bare, options)
-    rates = {name: line.rate for name, line in lines.items()}
-    print(
-        table(
-            lines,
-            _limits(rates),
-            f"{options.workers} worker(s), generator on the same cores; {options.rounds} rounds of {options.seconds:g} s, medians",
-        )
-    )
-    return 1 if any(line.wrong for line in lines.values()) else 0
-
-
-def _limits(rates: dict[str, float]) -> dict[str, dict[str, float]]:
-    plain = {name: rates[name] for name in ("nginx return", "nginx static file", "aiohttp hello")}
-    return {
-        "hot, memory": plain,
-        "hot, pipelined 16 x 16": {"bare uvloop protocol": rates["bare uvloop protocol, pipelined 16 x 16"]},
-        "from Redis": plain,
-    }
-
-
-def _measure(
-    stack: contextlib.ExitStack, place: Path, warm: Bench, bare: Bench, options: argparse.Namespace
-) -> dict[str, Measured]:
-    model, values = real_part()
-    for bench in (warm, bare):
-        _load(bench, model, values, KNOWN if bench is warm else options.rows)
-    _warm(warm, model)
-    nginx = stack.enter_context(_nginx(place))
-    plain = stack.enter_context(hello(options.workers))
-    constant = stack.enter_context(_constant())
-    known = {"prefix": warm.prefix, "model": model, "known": KNOWN}
-    address = f"/api/handles/{warm.prefix}/{model}-%010d"
-    cold = _RANDOM.format(**(known | {"known": options.rows}))
-
-    def http(url: str, script: str | None = None, connections: int = _CONNECTIONS) -> Load:
-        return wrk(url, connections=connections, seconds=options.seconds, script=script, directory=place)
-
-    def many() -> Load:
-        load = http(warm.base_url, _MANY.format(**known, size=_BATCH), 8)
-        return Load(load.rate * _BATCH, load.p99_milliseconds, load.wrong)
-
-    runs: dict[str, Callable[[], Load]] = {
-        "hot, memory": lambda: http(warm.base_url, _RANDOM.format(**known)),
-        "nginx return": lambda: http(f"{nginx}/return"),
-        "nginx static file": lambda: http(f"{nginx}/static"),
-        "aiohttp hello": lambda: http(plain),
-        "hot, pipelined 16 x 16": lambda: http(
-            warm.base_url, _PIPELINED.format(path=address, deep=_DEEP, known=KNOWN), _DEEP
-        ),
-        "bare uvloop protocol, pipelined 16 x 16": lambda: http(
-            constant, _PIPELINED.format(path="/x%d", deep=_DEEP, known=9), _DEEP
-        ),
-        "from Redis": lambda: http(bare.base_url, _RANDOM.format(**(known | {"known": 20_000}))),
-        "cold, from PostgreSQL": lambda: _emptied(bare, lambda: http(bare.base_url, cold, 256)),
-        f"batch of {_BATCH}, identifiers": many,
-    }
-    lines = {name: Measured(name) for name in runs}
-    for name in ("hot, memory", "from Redis", "from Redis"):
-        runs[name]()
-    for turn in range(options.rounds):
-        for name, run in runs.items():
-            lines[name].add(run())
-            print(f"  round {turn + 1}/{options.rounds}  {name:<42} {lines[name].rates[-1]:>12,.0f}/s", file=sys.stderr)
-    return lines
-
-
-def _emptied(bench: Bench, run: Callable[[], Load]) -> Load:
-    """With nothing in Redis at the beginning; what is asked twice by chance is found there the second time."""
-    output(["redis-cli", "-s", bench.redis_socket, "EVAL", _FORGET, "0"], {})
-    return run()
-
-
 _FORGET = """
 local cursor = '0'
 repeat
@@ -168,62 +73,160 @@ return 1
 """
 
 
-def _load(bench: Bench, model: str, values: str, rows: int) -> None:
-    """Rows like registered ones, by COPY's like: what is measured is reading."""
-    import json
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rows", type=int, default=3_000_000, help="for the cold line")
+    options = parser.parse_args()
+    if absent := missing("wrk", "nginx", "psql", "redis-cli"):
+        print("\n".join(absent))
+        return 1
+    with contextlib.ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaojie-bench-")))
+        os.chmod(place, 0o711)
+        for name in ("warm", "bare"):
+            (place / name).mkdir(mode=0o711)
+        warm = stack.enter_context(own_node(place / "warm", options.workers, options.seconds))
+        bare = stack.enter_context(own_node(place / "bare", options.workers, options.seconds, memory_cache_bytes="0"))
+        lines = _measure(stack, place, warm, bare, options)
+        paced = _paced(warm, options.seconds)
+        memory, held = _full_memory(warm)
+    return _report(lines, paced, {"worker MiB": memory, "cache MiB": held}, options)
 
-    sample = f"{bench.prefix}/{model}-sample"
-    post(bench, "/api/v1/identifiers", {"identifier": sample, "values": json.loads(values)})
-    statement = (
-        f"INSERT INTO identifier (key, value) SELECT upper('{bench.prefix}/{model}-' || lpad(n::text, 10, '0')), value "
-        f"FROM generate_series(0, {rows - 1}) AS n, (SELECT value FROM identifier WHERE key = upper('{sample}')) AS s "
-        "ON CONFLICT DO NOTHING"
+
+def _report(lines: dict[str, Measured], paced: Outcome, memory: dict[str, int], options: argparse.Namespace) -> int:
+    limits = _limits({name: line.rate for name, line in lines.items()})
+    how = (
+        f"{options.workers} worker(s), generator on the same cores; {options.rounds} rounds of {options.seconds:g} s, "
+        f"medians; {options.rows:,} rows for the cold line"
     )
-    output(["psql", "-qc", statement, "-c", "VACUUM ANALYZE identifier"], bench.database)
-
-
-def _warm(bench: Bench, model: str) -> None:
-    """Every known identifier once through the single door, so that memory holds its ready-made answer."""
-    paths = "\n".join(f"/api/handles/{bench.prefix}/{model}-{number:010d}" for number in range(KNOWN))
-    script = (
-        "local paths, n = {}, 0\n"
-        f"for line in io.lines('{bench.directory}/paths') do paths[#paths + 1] = line end\n"
-        "request = function() n = n % #paths + 1; return wrk.format('GET', paths[n]) end\n"
+    print(table(lines, limits, how))
+    p99 = paced.milliseconds(99)
+    print(
+        f"\npaced {PACED_RATE:,}/s (achieved {paced.rate:,.0f}/s): p50 {paced.milliseconds(50):.2f} ms, p99 {p99:.2f} ms"
     )
-    (bench.directory / "paths").write_text(paths)
-    wrk(
-        bench.base_url,
-        connections=_CONNECTIONS,
-        seconds=max(10, KNOWN / 8_000),
-        script=script,
-        directory=bench.directory,
-    )
+    print(f"a worker whose cache is full: {memory}")
+    settings = {name: getattr(options, name) for name in ("workers", "rounds", "seconds", "rows")}
+    made = Run("resolving", settings)
+    keep(made, lines, limits)
+    made.add(f"paced {PACED_RATE:,}/s", {"per second": paced.rate, "p99 ms": p99, "errors": paced.errors.total()})
+    made.add("memory full", memory)
+    made.add_histogram(f"open model, {PACED_RATE:,}/s", paced.latencies)
+    print(f"raw data: {made.write().relative_to(Path.cwd())}")
+    return 1 if any(line.wrong for line in lines.values()) or paced.errors else 0
 
 
-@contextmanager
-def _nginx(place: Path) -> Iterator[str]:
-    port = free_port()
-    (place / "static").write_bytes(BODY)
-    (place / "nginx.conf").write_text(_NGINX.format(place=place, port=port, body=BODY.decode()))
-    process = subprocess.Popen(["nginx", "-c", str(place / "nginx.conf"), "-p", str(place)], stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+def _limits(rates: dict[str, float]) -> dict[str, dict[str, float]]:
+    plain = {name: rates[name] for name in ("nginx return", "nginx static file", "aiohttp hello")}
+    return {HOT: plain, PIPELINED: {"bare uvloop protocol": rates[BARE]}, FROM_REDIS: plain}
 
 
-@contextmanager
-def _constant() -> Iterator[str]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.constant", str(port)])
-    try:
-        time.sleep(0.7)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+def at_random(url: str, path: str, known: int, seconds: float, place: Path, connections: int = _CONNECTIONS) -> Load:
+    """Keep-alive; `path` with a place for the number of one of `known` identifiers."""
+    script = _RANDOM.format(path=path, known=known)
+    return wrk(url, connections=connections, seconds=seconds, script=script, directory=place)
+
+
+def pipelined(url: str, path: str, known: int, seconds: float, place: Path) -> Load:
+    """Sixteen connections, on each sixteen requests under way."""
+    script = _PIPELINED.format(path=path, deep=_DEEP, known=known)
+    return wrk(url, connections=_DEEP, seconds=seconds, script=script, directory=place)
+
+
+def _measure(
+    stack: contextlib.ExitStack, place: Path, warm: Bench, bare: Bench, options: argparse.Namespace
+) -> dict[str, Measured]:
+    name = _name(warm)
+    for bench in (warm, bare):
+        _load(bench, _FULL_MEMORY if bench is warm else options.rows)
+    _warm(warm)
+    served = stack.enter_context(nginx(place))
+    plain, constant = stack.enter_context(hello(options.workers)), stack.enter_context(bare_http())
+    address, seconds = f"/api/handles/{name}-%010d", options.seconds
+
+    def constant_answer(url: str) -> Load:
+        return wrk(url, connections=_CONNECTIONS, seconds=seconds, directory=place)
+
+    def many() -> Load:
+        script = _MANY.format(name=name, size=_BATCH, known=KNOWN)
+        load = wrk(warm.base_url, connections=8, seconds=seconds, script=script, directory=place)
+        return Load(load.rate * _BATCH, load.p99_milliseconds, load.wrong)
+
+    def cold() -> Load:
+        """With nothing in Redis at the beginning; what is asked twice by chance is found there the second time."""
+        output(["redis-cli", "-s", bare.redis_socket, "EVAL", _FORGET, "0"], {})
+        return at_random(bare.base_url, address, options.rows, seconds, place, 256)
+
+    runs: dict[str, Callable[[int], Load]] = {
+        HOT: lambda _: at_random(warm.base_url, address, KNOWN, seconds, place),
+        "nginx return": lambda _: constant_answer(f"{served}/return"),
+        "nginx static file": lambda _: constant_answer(f"{served}/static"),
+        "aiohttp hello": lambda _: constant_answer(plain),
+        PIPELINED: lambda _: pipelined(warm.base_url, address, KNOWN, seconds, place),
+        BARE: lambda _: pipelined(constant, "/x%d", 9, seconds, place),
+        FROM_REDIS: lambda _: at_random(bare.base_url, address, 20_000, seconds, place),
+        COLD: lambda _: cold(),
+        f"batch of {_BATCH}, identifiers": lambda _: many(),
+    }
+    for line in (HOT, FROM_REDIS, FROM_REDIS):
+        runs[line](0)
+    return interleaved(runs, options.rounds)
+
+
+def _name(bench: Bench) -> str:
+    return f"{bench.prefix}/{real_part()[0]}"
+
+
+def _load(bench: Bench, rows: int) -> None:
+    sample = f"{_name(bench)}-sample"
+    post(bench, "/api/v1/identifiers", {"identifier": sample, "values": json.loads(real_part()[1])})
+    uvloop.run(fill(bench.database_url, _name(bench), sample, 0, rows))
+
+
+def _asked_once(bench: Bench, first: int, end: int) -> None:
+    """Each through the single door."""
+    questions = (json_question(f"{_name(bench)}-{number:010d}") for number in range(first, end))
+    asked = uvloop.run(closed_model(_place(bench), questions, end - first, _CONNECTIONS, _DEEP))
+    assert not asked.errors, asked.errors
+
+
+def _warm(bench: Bench) -> None:
+    """Twice: an answer lies ready once it was given from memory."""
+    for _ in range(2):
+        _asked_once(bench, 0, KNOWN)
+
+
+def _paced(bench: Bench, seconds: float) -> Outcome:
+    """Known identifiers in turn, by a Poisson clock; questions are made beforehand, so that the clock is not late."""
+    questions = [json_question(f"{_name(bench)}-{number:010d}") for number in range(KNOWN)]
+    return uvloop.run(open_model(_place(bench), cycle(questions), PACED_RATE, seconds * 2))
+
+
+def _full_memory(bench: Bench) -> tuple[int, int]:
+    """MiB of the largest worker at most, and those of them in its cache, once no more goes in."""
+    held = 0
+    for first in range(KNOWN, _FULL_MEMORY, _BLOCK):
+        for _ in range(2):
+            _asked_once(bench, first, first + _BLOCK)
+        before, held = held, _held_mebibytes(bench)
+        if held <= before:
+            break
+    pids = json.loads((bench.directory / "data" / "pids.json").read_text())
+    peaks = [Path(f"/proc/{pid}/status").read_text() for name, pid in pids.items() if name.startswith("worker")]
+    return max(int(peak.partition("VmHWM:")[2].split()[0]) for peak in peaks) // 1_024, held
+
+
+def _held_mebibytes(bench: Bench) -> int:
+    with urllib.request.urlopen(f"{bench.base_url}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    said = next(line for line in lines if line.startswith("biaojie_memory_cache_bytes"))
+    return int(float(said.split()[-1])) // 2**20
+
+
+def _place(bench: Bench) -> Place:
+    return Place("http", "127.0.0.1", int(bench.base_url.rpartition(":")[2]))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ the histograms themselves (HDR, V2 compressed, base64; microseconds).
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -20,11 +19,23 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from benchmarks.charts import latency_chart
+from benchmarks.charts import latency_chart, line_chart
+from benchmarks.goals import read_goals, tables
+from node.load.latencies import MOST_MICROSECONDS, Latencies
+from node.load.machine import machine
 from node.version import VERSION
 
 ROOT = Path(__file__).resolve().parent
 RESULTS, PAGE = ROOT / "results", ROOT / "RESULTS.md"
+_INTRODUCTION = """# Results 测试结果
+
+Made by `make results` from the files in [results](results), which hold raw data, settings, versions, machine and command of every
+run. The load came from the same machine, so ratios travel to other machines and absolutes do not.
+
+由 `make results` 根据 [results](results) 中的文件生成，每个文件含原始数据、设置、版本、机器与命令。压测程序与节点在同一台机器上，比值可用于其他机器，绝对值则不能。
+
+## Goals 目标
+"""
 _LIBRARIES = ("aiohttp", "asyncpg", "uvloop", "httptools", "orjson", "redis", "polars", "locust")
 
 
@@ -36,14 +47,20 @@ class Run:
         self.settings = settings
         self.figures: dict[str, dict[str, Any]] = {}
         self.histograms: dict[str, str] = {}
+        self.charts: dict[str, dict[str, Any]] = {}
         self.verdict = ""
         self.began = datetime.now(UTC)
 
     def add(self, title: str, figures: dict[str, Any]) -> None:
         self.figures[title] = figures
 
-    def add_histogram(self, title: str, histogram: HdrHistogram) -> None:
-        self.histograms[title] = histogram.encode().decode()
+    def add_histogram(self, title: str, histogram: HdrHistogram | Latencies) -> None:
+        whole = histogram_of(histogram) if isinstance(histogram, Latencies) else histogram
+        self.histograms[title] = whole.encode().decode()
+
+    def add_chart(self, title: str, across: str, up: str, lines: dict[str, list[tuple[float, float]]]) -> None:
+        """Points (x, y) of each line, all above 0."""
+        self.charts[title] = {"across": across, "up": up, "lines": lines}
 
     def write(self, directory: Path | None = None) -> Path:
         place = directory or RESULTS / f"{self.began:%Y-%m-%d}-{commit()}"
@@ -63,7 +80,15 @@ class Run:
             "machine": machine(),
             "figures": self.figures,
             "histograms": self.histograms,
+            "charts": self.charts,
         }
+
+
+def histogram_of(latencies: Latencies) -> HdrHistogram:
+    made = HdrHistogram(1, MOST_MICROSECONDS, 3)
+    for microseconds, times in latencies.counts.items():
+        made.record_value(microseconds, times)
+    return made
 
 
 def commit() -> str:
@@ -75,37 +100,28 @@ def versions() -> dict[str, str]:
     return {"biaojie": VERSION, "python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
 
 
-def machine() -> dict[str, Any]:
-    """Cores, memory, kernel; no name and no path."""
-    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    model = models[0].partition(": ")[2] if models else platform.machine()
-    return {"cores": os.cpu_count(), "processor": model, "memory GiB": round(int(memory.split()[1]) / 2**20, 1), "kernel": platform.release()}  # fmt: skip
-
-
-def newest() -> dict[str, Path]:
-    """The newest file of each benchmark; directories are named by date, so that names sort by it."""
+def newest(results: Path = RESULTS) -> dict[str, Path]:
+    """The newest file of each benchmark, whatever its directory is called."""
     found: dict[str, Path] = {}
-    for path in sorted(RESULTS.glob("*/*.json"), key=lambda path: json.loads(path.read_text("utf-8"))["began"]):
+    for path in sorted(results.glob("*/*.json"), key=lambda path: str(json.loads(path.read_text("utf-8"))["began"])):
         found[path.stem] = path
     return found
 
 
-def page() -> str:
-    """`RESULTS.md`: each benchmark with its newest figures."""
-    parts = ["# Results\n\nMade by `make results` from the files in [results](results); each says how it came about.\n"]
-    for name, path in sorted(newest().items()):
-        said = json.loads(path.read_text("utf-8"))
-        parts.append(_section(name, path, said))
-    return "\n".join(parts)
+def page(results: Path = RESULTS) -> str:
+    """`RESULTS.md`: the goals, then each benchmark with its newest figures. Charts are written beside the files."""
+    found = {name: (path, json.loads(path.read_text("utf-8"))) for name, path in sorted(newest(results).items())}
+    parts = [_INTRODUCTION, *tables(read_goals(), {name: said for name, (_, said) in found.items()})]
+    parts += [_section(name, path, said, results.parent) for name, (path, said) in found.items()]
+    return "\n".join(parts) + "\n"
 
 
-def _section(name: str, path: Path, said: dict[str, Any]) -> str:
-    about, place = said["machine"], path.parent.relative_to(ROOT)
+def _section(name: str, path: Path, said: dict[str, Any], beside: Path) -> str:
+    about, place = said["machine"], path.parent.relative_to(beside)
     lines = [
         f"## {name}{': ' + said['verdict'] if said['verdict'] else ''}\n",
         f"`{said['command']}` · {said['began'][:10]} · commit {path.parent.name.rpartition('-')[2]} · {about['cores']} cores of "
-        f"{about['processor']}, {about['memory GiB']} GiB · [raw data]({place}/{path.name})\n",
+        f"{about['processor']}, {about['memory_gibibytes']} GiB · [raw data]({place}/{path.name})\n",
         *_table(said["figures"]),
     ]
     if said["histograms"]:
@@ -113,6 +129,10 @@ def _section(name: str, path: Path, said: dict[str, Any]) -> str:
         decoded = {title: HdrHistogram.decode(encoded) for title, encoded in said["histograms"].items()}
         chart.write_text(latency_chart(f"{name}: latency by percentile", decoded), "utf-8")
         lines.append(f"\n![latency by percentile]({place}/{chart.name})\n")
+    for number, (title, wish) in enumerate(said.get("charts", {}).items(), 1):
+        chart = path.with_name(f"{path.stem}-{number}.svg")
+        chart.write_text(line_chart(title, wish["lines"], wish["across"], wish["up"]), "utf-8")
+        lines.append(f"\n![{title}]({place}/{chart.name})\n")
     return "\n".join(lines)
 
 
@@ -135,7 +155,7 @@ def _shown(figure: Any) -> str:
 
 
 def main() -> int:
-    PAGE.write_text(page() + "\n", "utf-8")
+    PAGE.write_text(page(), "utf-8")
     print(f"{PAGE.relative_to(ROOT.parent)}: {len(newest())} benchmarks")
     return 0
 

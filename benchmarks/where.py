@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.first import _CONNECTIONS_READ, _CONNECTIONS_WRITE, _REGISTER, _RESOLVE, KNOWN, _prepare
+from benchmarks.first import _CONNECTIONS_READ, _CONNECTIONS_WRITE, _REGISTER, _RESOLVE, KNOWN, prepare
 from benchmarks.own_node import Bench, own_node, real_part
 from benchmarks.wrk import Load, wrk
 
@@ -105,7 +105,7 @@ def run(what: str, seconds: float, workers: int, program: str) -> int:
 def _script(bench: Bench, what: str) -> tuple[str, int]:
     model, values = real_part()
     if what == "resolve":
-        _prepare(bench)
+        prepare(bench)
         return _RESOLVE.format(known=KNOWN, prefix=bench.prefix, model=model), _CONNECTIONS_READ
     first = time.time_ns() // 1_000_000 % 1_000_000 * 10_000
     named = {"key": bench.key, "prefix": bench.prefix, "model": model, "values": values}

@@ -27,9 +27,10 @@ import asyncpg
 from tqdm import tqdm
 
 from benchmarks.dataset import Dataset
-from benchmarks.own_node import Plain, output, plain_node
+from benchmarks.own_node import output
 from benchmarks.results import Run
 from benchmarks.seeding import Seeded, Seeder
+from node.load.own_node import Plain, plain_node
 
 YEAR, ENTERPRISES = 30_000_000, 300
 
@@ -72,7 +73,9 @@ async def three_counts(node: Plain) -> dict[str, int]:
         rows = int(await connection.fetchval("SELECT count(*) FROM identifier"))
     finally:
         await connection.close()
-    report = json.loads(output([sys.executable, "-m", "node.cli", "usage", "--json"], {"BIAOJIE_DATA_DIR": str(node.data)}))
+    report = json.loads(
+        output([sys.executable, "-m", "node.cli", "usage", "--json"], {"BIAOJIE_DATA_DIR": str(node.data)})
+    )
     return {
         "stored counters": stored,
         "rows in PostgreSQL": rows,
@@ -111,12 +114,15 @@ async def run(options: argparse.Namespace, place: Path) -> int:
     return 0 if good else 1
 
 
-def options_of(about: str) -> argparse.Namespace:
+def options_of(about: str, again: bool = False) -> argparse.Namespace:
+    """`again`: whether the benchmark can do its work twice."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=float(os.environ.get("SCALE") or 1.0))
     parser.add_argument("--directory", type=Path, help="kept, and gone on with by the next run")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--no-file", dest="keep", action="store_false", help="keep no file of results")
+    if again:
+        parser.add_argument("--again", action="store_true", help="ask all of it once more, of the warm node")
     return parser.parse_args()
 
 

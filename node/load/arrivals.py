@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hdrh.histogram import HdrHistogram
+from node.load.latencies import Latencies
 
-_MOST_MICROSECONDS, _DIGITS = 60_000_000, 3
 _TICK_SECONDS = 0.002
+_RECEIVE_BYTES = 4 << 20  # of a datagram socket: what is lost here is not the node's loss
 _ENVELOPE_BYTES, _CODE_AT = 20, 24
 _ANSWER = re.compile(
     rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n(?:[^\r]*\r\n)*?[Cc]ontent-[Ll]ength: (\d+)\r\n(?:[^\r]*\r\n)*?\r\n"
@@ -39,9 +40,9 @@ class Question:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came back. Latencies in microseconds; `seconds` from the first question to the last answer."""
+    """What came back. `seconds` from the first question to the last answer."""
 
-    latencies: HdrHistogram = field(default_factory=lambda: HdrHistogram(1, _MOST_MICROSECONDS, _DIGITS))
+    latencies: Latencies = field(default_factory=Latencies)
     asked: int = 0
     answered: int = 0
     identifiers: int = 0
@@ -54,7 +55,7 @@ class Outcome:
         return self.answered / self.seconds if self.seconds else 0.0
 
     def milliseconds(self, percentile: float) -> float:
-        return float(self.latencies.get_value_at_percentile(percentile)) / 1000
+        return self.latencies.milliseconds(percentile)
 
 
 class _Talk:
@@ -71,8 +72,9 @@ class _Talk:
         self.transport = transport
 
     def connection_lost(self, _: Exception | None) -> None:
-        self.outcome.errors["connection lost"] += len(self.waiting)
-        self.waiting.clear()
+        if self.waiting:
+            self.outcome.errors["connection lost"] += len(self.waiting)
+            self.waiting.clear()
         self.transport = None
 
     def ask(self, questions: list[Question], due: list[float]) -> None:
@@ -82,8 +84,7 @@ class _Talk:
         outcome = self.outcome
         outcome.answered += 1
         outcome.identifiers += question.counts
-        microseconds = int((time.perf_counter() - due) * 1e6)
-        outcome.latencies.record_value(min(max(microseconds, 1), _MOST_MICROSECONDS))
+        outcome.latencies.record(int((time.perf_counter() - due) * 1e6))
         if status != question.wanted:
             outcome.errors[f"answer {status} instead of {question.wanted}"] += 1
         elif question.check is not None:
@@ -182,9 +183,10 @@ async def _connect(place: Place, outcome: Outcome, answered: Callable[[Any], Non
     for _ in range(count):
         one: Any
         if place.kind == "handle-udp":
-            _, one = await loop.create_datagram_endpoint(
+            transport, one = await loop.create_datagram_endpoint(
                 lambda: HandleDatagrams(outcome, answered), remote_addr=(place.host, place.port)
             )
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         else:
             talk: Any = HttpTalk if place.kind == "http" else HandleTalk
             _, one = await loop.create_connection(lambda: talk(outcome, answered), place.host, place.port)  # noqa: B023
@@ -207,7 +209,7 @@ async def open_model(
     patience: float = 10.0,
 ) -> Outcome:  # fmt: skip
     """Questions at `rate` a second on average for `seconds`, each sent when it is due whatever was answered."""
-    outcome, clock = Outcome(), random.Random(seed)
+    outcome, clock = Outcome(), random.Random(seed)  # noqa: S311 (a load that can be repeated)
     talks = await _connect(place, outcome, lambda _: None, connections)
     began = time.perf_counter()
     due, turn = began + clock.expovariate(rate), 0

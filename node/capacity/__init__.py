@@ -1,0 +1,1 @@
+"""`biaojie capacity`: what a node on this machine would carry."""
