@@ -1,0 +1,157 @@
+"""`biaojie escrow`: what became of deposits, back from them, and the key that signs them. And `biaojie sync reconcile`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from core.settings import Settings
+from core.timestamps import rfc3339
+from node.console import Refused, complain, say
+from node.escrow import client_of, own_key
+from node.preflight import connect_database
+from node.running import require_database, with_running
+from node.serving import apply_migrations
+from sync.escrow.packing import join
+from sync.escrow.pgp import Certificate, OpenPgpFailed, SecretKey
+from sync.escrow.reading import DepositInvalid
+from sync.escrow.restoring import NotRestored, Restored, head_of, in_order, parts_of, restore
+from sync.escrow.sending import NotTaken
+from sync.escrow.sending import Refused as RefusedThere
+from sync.reconcile.comparing import Difference, NothingToCompare, compare
+from sync.reconcile.repairing import NobodyToAct, repair_here, repair_there
+
+_SHOWN = 20
+
+
+async def restore_files(settings: Settings, options: argparse.Namespace) -> int:
+    """Into an empty database, migrated first; proved by the digests that the deposits carry."""
+    reachable = with_running(settings)
+    url = require_database(reachable)
+    await apply_migrations(url)
+    with tempfile.TemporaryDirectory(prefix="biaojie-restore-", dir=_working(settings)) as folder:
+        try:
+            paths = _unpacked(reachable, options, Path(folder))
+            connection = await connect_database(url)
+            try:
+                done = await restore(connection, paths)
+            finally:
+                await connection.close()
+        except (NotRestored, DepositInvalid, OpenPgpFailed, zipfile.BadZipFile, OSError) as wrong:
+            raise Refused(f"Nothing was restored: {wrong}", f"未恢复任何数据：{wrong}") from None
+    _tell(done)
+    return 0
+
+
+def _unpacked(settings: Settings, options: argparse.Namespace, folder: Path) -> list[Path]:
+    """Zips in order: those given as they are, those encrypted opened with the agent's key. Raises as the opening does."""
+    files = [file for path in options.paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    plain = [file for file in files if file.suffix == ".zip"]
+    parts = parts_of(files)
+    if parts:
+        if options.key is None:
+            raise NotRestored(
+                "encrypted deposits need --key, the agent's secret key 加密的托管文件需要以 --key 指定托管机构私钥"
+            )
+        opens = SecretKey(options.key.read_text("ascii"))
+        signed = Certificate(options.signer.read_text("ascii") if options.signer else own_key(settings).certificate)
+        for number, pieces in enumerate(parts.values()):
+            signatures = [piece.with_suffix(".sig") for piece in pieces]
+            plain.append(join(pieces, signatures, signed, opens, folder / str(number)))
+    return in_order({path: head_of(path) for path in plain})
+
+
+def _working(settings: Settings) -> Path:
+    """Deposits are large, and `/tmp` is often memory."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.data_dir
+
+
+def _tell(done: Restored) -> None:
+    say(f"biaojie: restored from 已恢复自 {', '.join(done.deposits)}")
+    say(f"  identifiers 标识: {done.identifiers:,}   other rows 其他记录: {done.rows:,}")
+    say(f"  ranges compared 核对区段: {done.ranges:,}   different 差异: {len(done.different)}")
+    say("  Keys open nothing until they are rotated 访问密钥须轮换后方可使用: biaojie key")
+
+
+async def certificate(settings: Settings, _: argparse.Namespace) -> int:
+    """The public half, for the agent."""
+    key = own_key(settings)
+    say(key.certificate)
+    say(f"fingerprint 指纹: {key.fingerprint}")
+    return 0
+
+
+async def reconcile(settings: Settings, options: argparse.Namespace) -> int:
+    """Exit status 1 where something differs and was not repaired."""
+    reachable = with_running(settings)
+    connection = await connect_database(require_database(reachable))
+    client = client_of(reachable)
+    try:
+        found = await compare(connection, client, settings.node_prefix)
+        _list(found)
+        if found.none or options.repair is None:
+            return 0 if found.none else 1
+        if options.repair == "there":
+            done = await repair_there(connection, found)
+            say(f"biaojie: {done:,} are told again with the next deposit 将随下一次托管重新上报")
+        else:
+            done = await repair_here(connection, client, settings.node_prefix, found)
+            say(f"biaojie: {done:,} are as the top level has them 已按国家顶级节点副本修复")
+    except (NothingToCompare, NobodyToAct, NotTaken, RefusedThere, asyncpg.PostgresError) as wrong:
+        complain(f"Not reconciled: {wrong}", f"未能对账：{wrong}")
+        return 1
+    finally:
+        await client.close()
+        await connection.close()
+    return 0
+
+
+def _list(found: Difference) -> None:
+    say(
+        f"biaojie: compared 已核对 {found.compared:,} in {found.ranges:,} ranges 区段; "
+        f"different ranges 差异区段: {found.different_ranges:,}; not yet told 待上报: {len(found.pending):,}"
+    )
+    for name, keys in (
+        ("only here 仅本地", found.here_only), ("only there 仅对端", found.there_only), ("different 不一致", found.different),
+    ):  # fmt: skip
+        say(f"  {name}: {len(keys):,}")
+        for key in keys[:_SHOWN]:
+            say(f"    {key}")
+
+
+def status_lines(said: dict[str, Any]) -> list[str]:
+    """For `biaojie sync status`; empty where nothing was ever deposited."""
+    lines = ["", "escrow 数据托管"] if said["deposits"] or said["last_error"] else []
+    if said["stopped"]:
+        lines.append(f"STOPPED 已停止: {said['stopped']}   (biaojie sync send escrow)")
+    elif said["last_error"]:
+        lines.append(f"last error 最近错误: {said['last_error']}")
+    for one in said["deposits"]:
+        verdict = " ".join(str(part) for part in (one["code"], one["reason"]) if part is not None)
+        lines.append(
+            f"  {one['id']} R{one['revision']} {one['kind']:<4} {one['state']:<9} {one['objects']:>12,}   "
+            f"{rfc3339(one['made_at'])}   {verdict}"
+        )
+    return lines
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_subparsers(required=True, metavar="restore|certificate")
+    back = what.add_parser("restore", help="deposits into an empty database 将托管数据恢复到空数据库")
+    back.add_argument("paths", nargs="+", type=Path, help="directory, or files .zip, .inde with .sig 目录或文件")
+    back.add_argument("--key", type=Path, help="the agent's OpenPGP secret key, for .inde 托管机构私钥")
+    back.add_argument("--signer", type=Path, help="certificate that signed them; this node's own if absent 签名证书")
+    back.set_defaults(escrow=restore_files)
+    what.add_parser(
+        "certificate", help="this node's OpenPGP certificate, for the agent 本节点 OpenPGP 证书"
+    ).set_defaults(escrow=certificate)
+
+
+def add_reconcile_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repair", choices=("here", "there"), help="which side is repaired 修复哪一侧")

@@ -1,0 +1,1 @@
+"""Data escrow: deposits of what this node holds, written, packed, sent, reported and restored."""

@@ -1,0 +1,64 @@
+"""What is to be done about deposits, and when. Pure: the clock is passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sync.escrow.names import DIFF, FULL, is_sunday
+
+MOST_REVISIONS = 5  # of a day: what is refused that often is refused for a reason that time does not cure
+FILES_LOST = 0  # the code of a deposit that was given up on our side
+_HALF_OF_ALL = 2**31  # transaction numbers have 32 bits in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The accepted deposit that a differential may stand on."""
+
+    id: str
+    day: date
+    cluster: str
+    cut_xid: int
+    told: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A deposit to be made. `base` of a differential only."""
+
+    day: date
+    kind: str
+    revision: int
+    base: Base | None
+
+
+def plan(day: date, newest: Any, base: Base | None) -> Plan | None:
+    """The deposit that this day still lacks; None: it has one that is under way or accepted. `newest` is the newest deposit's
+    row or None."""
+    revision, full = 0, is_sunday(day)
+    if newest is not None and newest["day"] >= day:
+        if newest["state"] != "refused" or newest["revision"] + 1 >= MOST_REVISIONS:
+            return None
+        revision = newest["revision"] + 1
+        full = full or newest["code"] != FILES_LOST  # the other side found fault: it starts afresh
+    # A day that was missed, or whose verdict is still out, is made good by a full deposit.
+    if full or base is None or base.day != day - timedelta(days=1):
+        return Plan(day, FULL, revision, None)
+    return Plan(day, DIFF, revision, base)
+
+
+def stands(base: Base, cluster: str, next_xid: int) -> bool:
+    """Whether transaction numbers still say what has changed since: not in another cluster, nor after two billion of them."""
+    return base.cluster == cluster and 0 <= next_xid - base.cut_xid < _HALF_OF_ALL
+
+
+def backoff_seconds(failures: int) -> float:
+    """A minute, doubling to an hour."""
+    return float(min(60 * 2 ** min(failures, 6), 3_600))
+
+
+def send_from(watermark: datetime, minutes: float, jitter: float) -> datetime:
+    """`jitter` from 0 to 1."""
+    return watermark + timedelta(minutes=minutes * (1 + jitter / 5))

@@ -1,0 +1,197 @@
+"""Make a deposit: one repeatable-read snapshot streamed into a packed, encrypted and signed set of files.
+
+What a differential carries is exact without a row per registration, and without an index on the hot table. Every row knows the
+transaction that wrote it (xmin). A snapshot has a number below which every transaction has ended (`cut_xid`); whatever it does
+not show was written by that number or a later one. So the next deposit takes the rows of transactions from `cut_xid` on, less
+those transactions that this one has seen already (`told`, mostly none): a transaction's rows are all in a snapshot or none.
+Nothing is missed, nothing told twice, whatever the clocks say and whoever writes. deploy/decisions/0023.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from core.sqlfiles import load_sql
+from sync.escrow.calendar import Base, Plan, stands
+from sync.escrow.documents import Report, write_report
+from sync.escrow.names import DIFF, FULL, HELD, NODE, RECORD, FileName, deposit_id, watermark_of
+from sync.escrow.packing import describe, pack, plain_writer
+from sync.escrow.pgp import Certificate, SecretKey
+from sync.escrow.rows import Row, write_delete, write_record
+from sync.escrow.writing import (
+    TAIL,
+    Head,
+    Range,
+    is_node,
+    write_head,
+    write_node,
+    write_ranges,
+    write_row,
+    write_template,
+)
+
+log = logging.getLogger(__name__)
+SQL = load_sql("sync", "escrow.sql")
+RANGES = 256
+_BATCH = 2_000
+_MOST_RETOLD = 100_000
+_SCAN_SECONDS = 3_600.0  # of one statement: a deposit of any size ends, a hanging one too
+_SAMPLED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Where to, for whom, by whom, and how large a part may be."""
+
+    folder: Path
+    sln: str
+    agent: Certificate
+    signer: SecretKey
+    part_bytes: int
+
+
+@dataclass(slots=True)
+class _Cut:
+    next_xid: int
+    cut_xid: int
+    cluster: str
+    told: set[int]
+
+    def saw(self, xid: int) -> None:
+        if xid >= self.cut_xid:
+            self.told.add(xid)
+
+
+async def make_deposit(connection: Any, plan: Plan, packing: Packing, now: datetime) -> str:
+    """The id of the deposit, its files in `<folder>/<id>_R<revision>` and its row in the database; nothing of it stands in
+    the database before that. Raises as asyncpg does, `OpenPgpFailed`, OSError."""
+    id_ = deposit_id(plan.day)
+    folder = packing.folder / f"{id_}_R{plan.revision}"
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        seen = await connection.fetchrow(SQL["cut"])
+        base = plan.base
+        if base is not None and not stands(base, seen["cluster"], seen["next_xid"]):
+            base = None  # another cluster, or too long ago
+        cut = _Cut(seen["next_xid"], seen["cut_xid"], seen["cluster"], set())
+        if base is not None:
+            cut.told.update(xid for xid in base.told if xid >= cut.cut_xid)
+        head, ranges = await _head(connection, plan, base, packing.sln, cut)
+        objects, retold = await _write(connection, head, ranges, base, cut, folder)
+    name = FileName(packing.sln, plan.day, head.kind, plan.revision, "inde")
+    files = await asyncio.to_thread(pack, folder, name, packing.agent, packing.signer, packing.part_bytes)
+    statement = folder / str(FileName(packing.sln, plan.day, head.kind, plan.revision, "rep"))
+    statement.write_bytes(
+        write_report(Report(id_, head.kind, plan.revision, now, head.watermark, packing.sln, head.counts))
+    )
+    files[statement.name] = describe(statement)
+    async with connection.transaction():
+        await connection.execute(
+            SQL["keep_deposit"], id_, plan.revision, plan.day, head.kind, head.previous, cut.cluster, cut.cut_xid,
+            sorted(cut.told), orjson.dumps(dict(head.counts)).decode(), objects, orjson.dumps(files).decode(), now,
+        )  # fmt: skip
+        await connection.execute(SQL["retelling_told"], retold, id_)
+    log.info("deposit %s R%d (%s) with %d identifiers is made", id_, plan.revision, head.kind, objects)
+    return id_
+
+
+EVERYTHING = (0, 2**62, ())
+
+
+async def read_ranges(
+    connection: Any, borders: list[str], before: tuple[int, int, tuple[int, ...]] = EVERYTHING
+) -> tuple[Range, ...]:
+    """Digests of the identifiers between these keys, the first range before all of them; empty ones are there too. `before`:
+    (next transaction, cut, told), which leaves out what came after a deposit."""
+    firsts = ["", *borders]
+    next_xid, cut_xid, told = before
+    rows = await connection.fetch(SQL["range_digests"], borders, next_xid, cut_xid, list(told), timeout=_SCAN_SECONDS)
+    found = {row["range"]: Range(firsts[row["range"]], row["rows"], int(row["total"])) for row in rows}
+    return tuple(found.get(place, Range(first, 0, 0)) for place, first in enumerate(firsts))
+
+
+async def choose_borders(connection: Any, ranges: int) -> list[str]:
+    """Keys that cut the table into about so many ranges."""
+    rows = await connection.fetchval(SQL["about_rows"])
+    percent = 100.0 if rows < ranges * _SAMPLED else 100.0 * ranges * _SAMPLED / rows
+    found = await connection.fetch(SQL["range_borders"], percent, ranges)
+    return [row["key"] for row in found]
+
+
+async def _head(connection: Any, plan: Plan, base: Base | None, sln: str, cut: _Cut) -> tuple[Head, tuple[Range, ...]]:
+    ranges = await read_ranges(connection, await choose_borders(connection, RANGES))
+    small = await connection.fetch(SQL["small_rows"], cut.next_xid)
+    nodes = [row for row in await connection.fetch(SQL["nodes"], cut.next_xid) if is_node(row["shown"])]
+    templates = await connection.fetch(SQL["templates"], cut.next_xid)
+    counts = {NODE: len(nodes), RECORD: sum(one.rows for one in ranges) + len(templates), HELD: len(small) + 1}
+    kind = FULL if base is None else DIFF
+    previous = None if base is None else base.id
+    return Head(deposit_id(plan.day), kind, plan.revision, watermark_of(plan.day), previous, sln, counts), ranges
+
+
+async def _write(
+    connection: Any, head: Head, ranges: tuple[Range, ...], base: Base | None, cut: _Cut, folder: Path
+) -> tuple[int, list[str]]:
+    """How many identifiers it carries, and those among them that were told again on request."""
+    since, known = (0, frozenset()) if base is None else (base.cut_xid, frozenset(base.told))
+    wished = [row["key"] for row in await connection.fetch(SQL["open_retelling"], _MOST_RETOLD)]
+    again = {row["key"]: Row(*row) for row in await connection.fetch(SQL["rows_of_keys"], wished)}
+    deletes = [write_delete(key) for key in wished if key not in again]
+
+    def fresh(rows: Iterable[Any]) -> Iterable[Any]:
+        for row in rows:
+            xid = row["xid"]
+            if xid >= since and xid not in known:
+                cut.saw(xid)
+                yield row
+
+    with plain_writer(folder, f"{head.id}.xml") as entry:
+        entry.write(write_head(head, deletes).encode())
+        for row in fresh(await connection.fetch(SQL["nodes"], cut.next_xid)):
+            if is_node(row["shown"]):
+                entry.write(write_node(row, head.sln).encode())
+        for row in fresh(await connection.fetch(SQL["templates"], cut.next_xid)):
+            entry.write(write_template(row).encode())
+        for row in fresh(await connection.fetch(SQL["small_rows"], cut.next_xid)):
+            entry.write(write_row(row["object"], row["key"], row["content"]).encode())
+        objects = await _write_identifiers(connection, entry, cut, since, sorted(known), again)
+        entry.write(write_ranges(ranges).encode())
+        entry.write(TAIL.encode())
+    return objects, wished
+
+
+async def _write_identifiers(
+    connection: Any, entry: IO[bytes], cut: _Cut, since: int, known: list[int], again: dict[str, Row]
+) -> int:
+    """While a batch is written and compressed in a thread, the next one arrives."""
+    objects, writing = 0, None
+    async for rows in _batches(connection, cut.next_xid, since, known):
+        if writing is not None:
+            await writing
+        objects += len(rows)
+        for row in rows:
+            cut.saw(row[10])
+            if again:
+                again.pop(row[6], None)
+        writing = asyncio.create_task(asyncio.to_thread(_write_rows, entry, [Row(*row[:10]) for row in rows]))
+    if writing is not None:
+        await writing
+    await asyncio.to_thread(_write_rows, entry, list(again.values()))
+    return objects + len(again)
+
+
+def _write_rows(entry: IO[bytes], rows: list[Row]) -> None:
+    entry.write("".join(map(write_record, rows)).encode())
+
+
+async def _batches(connection: Any, next_xid: int, since: int, known: list[int]) -> AsyncIterator[list[Any]]:
+    cursor = await connection.cursor(SQL["rows_since"], next_xid, since, known, timeout=_SCAN_SECONDS)
+    while rows := await cursor.fetch(_BATCH, timeout=_SCAN_SECONDS):
+        yield [tuple(row) for row in rows]

@@ -1,0 +1,165 @@
+"""Data escrow from end to end: deposits, the box's agent and report service, restoration and reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+
+from sync.escrow.documents import parse
+from sync.escrow.keeper import Keeper
+from sync.escrow.pgp import SecretKey
+from sync.escrow.reading import schema
+from sync.escrow.restoring import NotRestored
+from sync.reconcile.comparing import compare
+from sync.reconcile.repairing import repair_here, repair_there
+from tests.conftest import Servers, fresh_database
+from tests.escrow_stage import SLN, Stage, escrow_here, furnish, quick_key
+
+
+@pytest.fixture
+async def stage(database: str, session: aiohttp.ClientSession, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with escrow_here(database, tmp_path, session) as found:
+        yield found
+
+
+async def test_a_week_of_deposits_restores_with_zero_differences(stage: Stage, servers: Servers) -> None:
+    keys = await furnish(stage.connection, 3_000)
+    assert await stage.settle() == "accepted"
+    for day in range(1, 7):
+        stage.next_day()
+        await stage.register(*(f"88.118.7/SN-{day}-{number:04d}" for number in range(300)))
+        await stage.revise(*keys[day * 10 : day * 10 + 5], f"88.118.7/SN-{day}-0007")
+        await stage.withdraw(keys[day])
+        if day == 3:
+            await stage.connection.execute("UPDATE prefix SET hold_reason = '检查' WHERE prefix = '88.118.7'")
+        assert await stage.settle() == "accepted", await stage.deposits()
+    deposits = await stage.deposits()
+    assert [row[2] for row in deposits] == ["FULL"] + ["DIFF"] * 6
+    assert [row[4] for row in deposits] == [len(keys)] + [300 + 5 + 1] * 6
+    async with fresh_database(servers) as url:
+        restored = await stage.restored_into(url)
+        assert restored.identifiers == len(keys) + 1_800 and restored.different == []
+        copy = await asyncpg.connect(url)
+        for table in ("identifier", "enterprise", "prefix", "template", "visibility_grant", "mint_sequence"):
+            query = f"SELECT md5(string_agg((to_jsonb(t) - 'changed_xid')::text, '|' ORDER BY to_jsonb(t)::text)) FROM {table} t"
+            if table != "identifier":
+                query = query.replace("to_jsonb(t)::text)", "(to_jsonb(t) - 'changed_xid')::text)")
+            assert await copy.fetchval(query) == await stage.connection.fetchval(query), table
+        assert await copy.fetchval("SELECT bool_and(secret_digest = '') FROM api_key")
+        assert await copy.fetchval("INSERT INTO enterprise (name) VALUES ('后来') RETURNING id") == 2
+        with pytest.raises(NotRestored):
+            await stage.restored_into(url)
+        await copy.close()
+
+
+async def test_reconciliation_finds_exactly_what_was_planted_and_repairs_either_side(stage: Stage) -> None:
+    keys = await furnish(stage.connection, 2_000)
+    assert await stage.settle() == "accepted"
+    assert (await compare(stage.connection, stage.client, SLN)).none
+    spoilt, forgotten = keys[5:900:100], keys[1_000:1_005]
+    await stage.box.api.post("/_exam/escrow", {"sln": SLN, "spoil": spoilt, "forget": forgotten})
+    await stage.register("88.118.7/NEW")
+    await stage.revise(keys[1_500])
+    found = await compare(stage.connection, stage.client, SLN, ranges=64)
+    assert (found.different, found.here_only, found.there_only) == (spoilt, forgotten, [])
+    assert found.pending == [keys[1_500]] and found.compared == len(keys) - 1
+    assert await repair_there(stage.connection, found) == len(spoilt) + len(forgotten)
+    stage.next_day()
+    assert await stage.settle() == "accepted", await stage.deposits()
+    assert (await stage.deposits())[-1][4] == 2 + len(spoilt) + len(forgotten)
+    assert (await compare(stage.connection, stage.client, SLN)).none
+    await stage.connection.execute("UPDATE identifier SET value = '[]' WHERE key = $1", keys[0])  # what nobody meant
+    await stage.connection.execute("UPDATE escrow_deposit SET cut_xid = $1", 2**40)  # as if it had been there all along
+    found = await compare(stage.connection, stage.client, SLN)
+    assert found.different == [keys[0]]
+    assert await repair_here(stage.connection, stage.client, SLN, found) == 1
+    row = await stage.connection.fetchrow(
+        "SELECT version, length(value) AS size FROM identifier WHERE key = $1", keys[0]
+    )
+    assert row["version"] == 2 and row["size"] > 2
+    assert await stage.connection.fetchval("SELECT count(*) FROM identifier_change WHERE kind = 'reconcile'") == 1
+
+
+async def test_whoever_dies_between_two_steps_goes_on_without_a_gap_or_a_double(stage: Stage) -> None:
+    keys = await furnish(stage.connection, 50)
+    for _ in range(12):  # every step by a process of its own
+        keeper = Keeper(
+            stage.pool, stage.client, stage.keeper._packing, stage.keeper._pace, lambda: stage.now[0], lambda: 0.0
+        )
+        await stage.connection.execute("UPDATE escrow_state SET due_at = '-infinity'")
+        await keeper.tick(stage.connection)
+        await stage.agent.settled()
+    assert await stage.deposits() == [("20261122001", 0, "FULL", "accepted", len(keys))]
+    stage.next_day()
+    await stage.register("88.118.7/A")
+    await stage.connection.execute("UPDATE escrow_state SET due_at = '-infinity'")
+    await stage.keeper.tick(stage.connection)
+    assert (await stage.deposits())[-1][3] == "made"
+    stage.keeper._tidy()  # the disk is lost, the row is not
+    assert await stage.settle() == "accepted"
+    assert (await stage.deposits())[1:] == [
+        ("20261123001", 0, "DIFF", "refused", 1), ("20261123001", 1, "DIFF", "accepted", 1),
+    ]  # fmt: skip
+    assert (await compare(stage.connection, stage.client, SLN)).none
+
+
+async def test_a_missed_day_and_a_refused_deposit_are_made_good(stage: Stage) -> None:
+    await furnish(stage.connection, 20)
+    assert await stage.settle() == "accepted"
+    stage.next_day(2)  # nobody was there on Monday
+    assert stage.agent.close_day(SLN, stage.now[0].date().replace(day=23)).code == 1000
+    await stage.register("88.118.7/A")
+    assert await stage.settle() == "accepted"
+    assert (await stage.deposits())[-1][:3] == ("20261124001", 0, "FULL")
+    stage.next_day()
+    await stage.box.api.post("/_exam/escrow", {"sln": SLN, "forget": ["88.118.7/A"]})
+    await stage.register("88.118.7/B")
+    assert (
+        await stage.settle() == "accepted"
+    )  # the agent counts one less than the header says, and is told everything again
+    assert [row[1:4] for row in (await stage.deposits())[-2:]] == [(0, "DIFF", "refused"), (1, "FULL", "accepted")]
+    summary = await stage.box.api.get(f"/info/report/sln-escrow-repository/{SLN}", headers=stage.basic)
+    assert summary.status == 200 and b"Missing_Deposit_Diff" in summary.body and b'date="2026-11-25"' not in summary.body
+    assert schema().validate(parse(summary.body))
+
+
+@pytest.mark.parametrize("how", ["altered", "short", "foreign", "unsigned", "part missing"])
+async def test_what_is_altered_cut_short_or_signed_by_somebody_else_is_refused_and_sent_anew(
+    stage: Stage, how: str
+) -> None:
+    await furnish(stage.connection, 20)
+    await stage.keeper.tick(stage.connection)
+    part = next(next(stage.keeper._packing.folder.iterdir()).glob("*.inde"))
+    signature, content = part.with_suffix(".sig"), part.read_bytes()
+    match how:
+        case "altered":
+            part.write_bytes(content[:-40] + bytes([content[-40] ^ 1]) + content[-39:])
+        case "short":
+            part.write_bytes(content[:-50] + bytes(50))
+        case "foreign":
+            SecretKey(quick_key("else")).sign(part, signature)
+        case "unsigned":
+            signature.write_bytes(bytes(signature.stat().st_size))
+        case "part missing":
+            stage.keeper._client.upload = without_part(stage.keeper._client.upload)  # type: ignore[method-assign]
+    await stage.settle(4)
+    first = (await stage.connection.fetch("SELECT state, code FROM escrow_deposit ORDER BY revision"))[0]
+    assert tuple(first) == ("refused", 2001)
+    assert await stage.settle() == "accepted"
+    assert (await compare(stage.connection, stage.client, SLN)).compared == 20
+
+
+def without_part(upload: Any) -> Any:
+    """The first time the part is left behind."""
+    left = [True]
+
+    async def some(folder: Path, names: list[str]) -> None:
+        await upload(folder, [name for name in names if not (left[0] and name.endswith(".inde"))])
+        left[0] = False
+
+    return some

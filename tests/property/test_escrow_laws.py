@@ -1,0 +1,251 @@
+"""Laws of escrow: a record comes back as it was, digests agree with PostgreSQL's, and differentials miss and repeat nothing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from core.values import HandleValue, pack
+from sync.escrow.calendar import FILES_LOST, Base, plan, stands
+from sync.escrow.making import SQL, Packing, make_deposit
+from sync.escrow.names import DIFF, FULL, HELD, NODE, RECORD, is_sunday
+from sync.escrow.packing import join, plain_reader
+from sync.escrow.pgp import Certificate, SecretKey
+from sync.escrow.reading import Gone, read_deposit
+from sync.escrow.rows import Row, digest, write_delete, write_record
+from sync.escrow.writing import TAIL, Head, Range, write_head, write_ranges, write_row
+from tests.conftest import Servers, fresh_database
+from tests.escrow_stage import furnish, quick_key
+
+_TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=30)
+_NAME = st.text(
+    st.characters(
+        min_codepoint=33, exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), exclude_characters="/\ufffe\uffff"
+    ),
+    min_size=1,
+    max_size=20,
+)
+_VALUE = st.one_of(
+    st.builds(lambda text: ("string", text), _TEXT),
+    st.builds(lambda raw: ("hex", raw.hex()), st.binary(max_size=20)),
+    st.builds(lambda text: ("base64", text), st.sampled_from(("", "AAEC", "AA==", "not canonical "))),
+    st.builds(lambda text, number: ("site", {"a": text, "b": [number, None]}), _TEXT, st.integers(-9, 9)),
+)  # fmt: skip
+_TIME = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
+
+
+@st.composite
+def rows(draw: Any) -> Row:
+    values = [
+        HandleValue(
+            index, draw(_NAME), data, format_, draw(st.sampled_from((86_400, 0, 60))), draw(st.sampled_from((14, 12, 28, 0))),
+            draw(st.none() | st.integers(0, 2**31)),
+        )
+        for index, (format_, data) in enumerate(draw(st.lists(_VALUE, max_size=5)), 1)
+    ]  # fmt: skip
+    small = st.integers(1, 2**31 - 1)
+    return Row(
+        draw(small), draw(st.sampled_from((1, 2))), draw(st.none() | small), draw(st.none() | small), draw(_TIME),
+        draw(st.none() | _TIME), f"88.118/{draw(_NAME)}", draw(st.none() | _NAME), draw(st.none() | _TEXT), pack(values),
+    )  # fmt: skip
+
+
+def document(rows: list[Row]) -> bytes:
+    head = Head(
+        "20261123001",
+        DIFF,
+        1,
+        datetime(2026, 11, 23, tzinfo=UTC),
+        "20261122001",
+        "88.118",
+        {NODE: 0, RECORD: 1, HELD: 2},
+    )
+    said = [
+        write_head(head, [write_delete("88.118/<gone>")]),
+        *map(write_record, rows),
+        write_row("enterprise", "1", '{"a": "<&>"}'),
+    ]
+    return "".join([*said, write_ranges([Range("", 3, -(2**70)), Range('88.118/ü&"', 0, 0)]), TAIL]).encode()
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(rows(), max_size=4))
+def test_records_come_back_as_they_were_and_are_valid(written: list[Row]) -> None:
+    head, gone, *rest = read_deposit(io.BytesIO(document(written)))
+    assert isinstance(head, Head) and head.previous == "20261122001" and gone == Gone(RECORD, "88.118/<gone>")
+    assert rest[: len(written)] == written
+    assert rest[-1] == (Range("", 3, -(2**70)), Range('88.118/ü&"', 0, 0))
+
+
+@pytest.fixture(scope="module")
+async def kept(servers: Servers) -> AsyncIterator[Any]:
+    async with fresh_database(servers) as url:
+        connection = await asyncpg.connect(url)
+        yield url, connection
+        await connection.close()
+
+
+async def test_digests_are_those_of_postgresql(kept: Any) -> None:
+    _, connection = kept
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(rows())
+    async def agree(row: Row) -> None:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(SQL["bring_back"], *row)
+        assert await connection.fetchval(
+            "SELECT identifier_digest(i) FROM identifier i WHERE key = $1", row.key
+        ) == digest(row)
+        await transaction.rollback()
+
+    await _each(agree)
+
+
+async def _each(law: Any) -> None:
+    """Hypothesis calls a law without a loop; here each example runs in this one."""
+    import asyncio
+    import functools
+
+    loop, inner = asyncio.get_running_loop(), law.hypothesis.inner_test
+
+    def outer(*arguments: Any, **more: Any) -> None:
+        asyncio.run_coroutine_threadsafe(inner(*arguments, **more), loop).result(60)
+
+    law.hypothesis.inner_test = functools.wraps(inner)(outer)
+    await asyncio.to_thread(law)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(0, 2), st.integers(0, 5)),
+        st.tuples(st.just("savepoint"), st.integers(0, 2), st.integers(0, 5)),
+        st.tuples(st.just("commit"), st.integers(0, 2), st.just(0)),
+        st.tuples(st.just("rollback"), st.integers(0, 2), st.just(0)),
+        st.tuples(st.just("deposit"), st.just(0), st.just(0)),
+    ),
+    min_size=3, max_size=14,
+)  # fmt: skip
+
+
+async def test_differentials_miss_nothing_and_tell_nothing_twice(kept: Any, tmp_path: Path) -> None:
+    """Three writers whose transactions and savepoints are open across deposits, against a model: what one deposit shows and the one
+    before did not, is what the differential carries."""
+    url, connection = kept
+    await furnish(connection, 0)
+    writers = [await asyncpg.connect(url) for _ in range(3)]
+    signer, opens = SecretKey(quick_key("node")), SecretKey(quick_key("agent"))
+    packing = Packing(tmp_path, "88.118", Certificate(opens.certificate), signer, 2_000)
+    number = [0]
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(STEPS)
+    @example([("write", 0, 0), ("write", 1, 1), ("commit", 1, 0), ("deposit", 0, 0)])  # the later one ends first
+    @example([("write", 0, 0), ("savepoint", 1, 1), ("deposit", 0, 0), ("commit", 1, 0), ("deposit", 0, 0)])
+    async def exact(steps: list[tuple[str, int, int]]) -> None:
+        await connection.execute("TRUNCATE escrow_deposit")
+        await connection.execute("TRUNCATE identifier CASCADE")
+        open_: dict[int, Any] = {}
+        held: dict[int, int] = {}  # which writer has which key locked
+        before: dict[str, int] | None = None
+        day = date(2026, 11, 22)
+        try:
+            for verb, who, which in [
+                *steps,
+                ("deposit", 0, 0),
+                *(("commit", one, 0) for one in range(3)),
+                ("deposit", 0, 0),
+            ]:
+                if verb in ("write", "savepoint") and held.get(which, who) == who:
+                    if who not in open_:
+                        open_[who] = writers[who].transaction()
+                        await open_[who].start()
+                    held[which] = who
+                    number[0] += 1
+                    if verb == "savepoint":
+                        async with writers[who].transaction():
+                            await _write(writers[who], which, number[0])
+                    else:
+                        await _write(writers[who], which, number[0])
+                elif verb in ("commit", "rollback") and who in open_:
+                    await getattr(open_.pop(who), verb)()
+                    held = {key: writer for key, writer in held.items() if writer != who}
+                elif verb == "deposit":
+                    before = await _deposit(connection, packing, opens, day, before)
+                    day += timedelta(days=1)
+        finally:
+            for transaction in open_.values():
+                await transaction.rollback()
+
+    await _each(exact)
+    for writer in writers:
+        await writer.close()
+
+
+async def _write(connection: Any, which: int, number: int) -> None:
+    await connection.execute(
+        "INSERT INTO identifier (key, value, version) VALUES ($1, '[]', $2) "
+        "ON CONFLICT (key) DO UPDATE SET version = excluded.version",
+        f"88.118.7/{which}", number,
+    )  # fmt: skip
+
+
+async def _deposit(
+    connection: Any, packing: Packing, opens: SecretKey, day: date, before: dict[str, int] | None
+) -> dict[str, int]:
+    """Make it, have it accepted, and hold it against what the table shows."""
+    newest = await connection.fetchrow("SELECT * FROM escrow_deposit ORDER BY day DESC LIMIT 1")
+    base = (
+        None
+        if newest is None
+        else Base(newest["id"], newest["day"], newest["cluster"], newest["cut_xid"], tuple(newest["told"]))
+    )
+    wish = plan(day, newest, base)
+    assert wish is not None and (wish.kind == FULL) == (before is None or is_sunday(day))
+    now = {row["key"]: row["version"] for row in await connection.fetch("SELECT key, version FROM identifier")}
+    id_ = await make_deposit(connection, wish, packing, datetime.now(UTC))
+    await connection.execute("UPDATE escrow_deposit SET state = 'accepted'")
+    folder = packing.folder / f"{id_}_R0"
+    parts = sorted(folder.glob("*.inde"), key=lambda path: int(path.name.split("_S")[1].split("_")[0]))
+    signatures = [part.with_suffix(".sig") for part in parts]
+    certificate = Certificate(SecretKey(str(packing.signer._key)).certificate)
+    with plain_reader(join(parts, signatures, certificate, opens, packing.folder / "opened")) as file:
+        told = [(piece.key, piece.version) for piece in read_deposit(file) if isinstance(piece, Row)]
+    was = {} if wish.kind == FULL or before is None else before
+    assert told == sorted((key, version) for key, version in now.items() if was.get(key) != version)
+    return now
+
+
+@given(
+    st.dates(date(2026, 1, 1), date(2027, 1, 1)),
+    st.integers(0, 9),
+    st.sampled_from(("made", "sent", "accepted", "refused")),
+)
+def test_the_calendar_asks_for_a_full_deposit_on_sundays_and_after_any_gap(day: date, gap: int, state: str) -> None:
+    base = Base("1", day - timedelta(days=gap), "c", 5, ())
+    newest = {"day": day - timedelta(days=gap), "state": state, "revision": 0, "code": 2004}
+    wish = plan(day, newest, base)
+    if gap == 0 and state != "refused":
+        assert wish is None
+    else:
+        assert wish is not None
+        assert wish.kind == (DIFF if gap == 1 and not is_sunday(day) else FULL)
+        assert wish.revision == (1 if gap == 0 else 0)
+    lost = plan(
+        day, newest | {"day": day, "state": "refused", "code": FILES_LOST}, Base("1", day - timedelta(1), "c", 5, ())
+    )
+    assert lost is not None and lost.kind == (FULL if is_sunday(day) else DIFF)
+    assert (
+        stands(base, "c", 10)
+        and not stands(base, "d", 10)
+        and not stands(base, "c", 2**31 + 5)
+        and not stands(base, "c", 4)
+    )
