@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from core.errors import StoreUnavailable
+from core.errors import RegistrationFrozen, StoreUnavailable
 
 if TYPE_CHECKING:
     _Pool = asyncpg.Pool[Any]
@@ -76,12 +76,25 @@ async def open_pool(
     return pool
 
 
+_FROZEN = "BJ503"  # what tables raise while registration is frozen: see the migration of takeover
+
+
+def is_frozen(wrong: BaseException) -> bool:
+    """Whether this is the answer of a table to who writes while registration is frozen."""
+    return isinstance(wrong, asyncpg.PostgresError) and wrong.sqlstate == _FROZEN
+
+
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn a lost or overslow PostgreSQL into `StoreUnavailable` (503, call again)."""
+    """Turn a lost or overslow PostgreSQL into `StoreUnavailable` (503, call again), and its refusal to register while the
+    top level has taken over into `RegistrationFrozen`."""
     try:
         yield
     except STORE_FAILURES as lost:
         if isinstance(lost, ValueError):  # an argument that asyncpg could not encode: a mistake of ours, not an outage
             raise
         raise StoreUnavailable() from lost
+    except asyncpg.PostgresError as wrong:
+        if is_frozen(wrong):
+            raise RegistrationFrozen() from None
+        raise

@@ -326,6 +326,12 @@ class Settings(BaseSettings):
         "Address of the top level's HTTP JSON interface, up to and without `/api/handles`",
         "顶级节点 HTTP JSON 接口的地址，不含 `/api/handles`",
     )
+    top_level_handle_address: str = _setting(
+        "",
+        "Where `biaojie recurse` begins: host:port of the top level's Handle service; empty: the box on this machine",
+        "`biaojie recurse` 的起点：国家顶级节点 Handle 服务的 主机:端口；留空则取本机仿真顶级节点",
+        max_length=255,
+    )
     peering_url: str = _setting(
         "",
         "Where the top level takes enterprises and prefixes: https://host/path (signed HTTP) or tls://host:700 (EPP over TLS), "
@@ -385,6 +391,70 @@ class Settings(BaseSettings):
         "上报本节点托管前缀时使用的本节点 IP 地址；留空则不上报",
         max_length=45,
     )
+    peering_operations_url: str = _setting(
+        "",
+        "Where the top level takes heartbeats, statistics and standby data: https://host/path, in the clear only on this machine; "
+        "empty: the host of BIAOJIE_PEERING_URL where that is signed HTTP; off: nowhere",
+        "国家顶级节点接收心跳、统计与备援数据的地址：https://主机/路径，不加密仅限本机；留空则取签名 HTTP 接入地址的主机；off 则不上报",
+    )
+    heartbeat_seconds: float = _setting(
+        60.0, "How often the top level is told how the node is", "向国家顶级节点发送心跳的间隔（秒）", gt=0, le=3_600
+    )
+    statistics_seal_minutes: int = _setting(
+        10,
+        "How long after its end an hour's statistics are sealed",
+        "每小时统计在该小时结束后多久封存（分钟）",
+        ge=0,
+        le=59,
+    )
+    statistics_recheck_hours: int = _setting(
+        24,
+        "How long a sealed hour is looked at for what came late; it is told as a correction",
+        "已封存小时的补录检查时长（小时）；迟到数据以更正报文上报",
+        ge=1,
+        le=720,
+    )
+    takeover_acceptance: Literal["automatic", "operator"] = _setting(
+        "automatic",
+        "Who countersigns an order of the top level that is signed as it must be: this node at once, or an operator by "
+        "`biaojie sync takeover accept`",
+        "国家顶级节点接管命令（签名有效）的会签方式：`automatic` 由本节点立即会签，`operator` 由运营人员执行 `biaojie sync takeover accept`",
+    )
+    standby_hours: float = _setting(
+        24.0,
+        "How often standby data is sent to the top level; 0: only when it takes over, or by command",
+        "向国家顶级节点更新备援数据的间隔（小时）；0 表示仅在接管时或手动执行",
+        ge=0,
+        le=720,
+    )
+    escrow_agent_url: str = _setting(
+        "",
+        "Where deposits are uploaded: https://host[:port][/path] of the data escrow agent; empty: no deposits are made",
+        "数据托管机构的上传地址：https://主机[:端口][/路径]；留空则不做数据托管",
+    )
+    escrow_report_url: str = _setting(
+        "",
+        "Where deposits are reported, and verdicts looked up: https://host[:port][/path] of the top level; empty: that of the agent",
+        "向国家顶级节点报告托管情况并查询核验结果的地址；留空则与上传地址相同",
+    )
+    escrow_user: str = _setting(
+        "", "User name at both (HTTP Basic)", "上述两处的用户名（HTTP Basic）", max_length=64
+    )
+    escrow_password: SecretStr = _setting(SecretStr(""), "Its password", "其密码")
+    escrow_agent_key: str = _setting(
+        "",
+        "OpenPGP certificate of the agent, to which deposits are encrypted, a file; only an agent on this machine is asked for it",
+        "数据托管机构的 OpenPGP 公钥证书文件，用于加密托管数据；仅当机构位于本机时可留空（自动获取）",
+    )
+    escrow_part_megabytes: int = _setting(
+        1_024, "Size from which a deposit is split", "托管文件超过该大小时拆分（MiB）", ge=1, le=65_536
+    )
+    escrow_send_minutes: float = _setting(
+        5.0, "How long after 00:00 UTC the deposit of the day begins", "每日 UTC 零点之后开始托管的时间（分钟）", ge=0, le=1_200
+    )
+    escrow_look_seconds: float = _setting(
+        60.0, "How often the verdict on a deposit is looked up", "查询托管核验结果的间隔（秒）", gt=0, le=3_600
+    )
     toplevel_host: str = _setting(
         "127.0.0.1",
         "Address on which the top-level node in a box listens; its examiner's page has no key, so leave it on this machine",
@@ -394,6 +464,13 @@ class Settings(BaseSettings):
         0,
         "Its port; 0: any free one, kept from then on",
         "仿真顶级节点的端口；0 表示任选空闲端口并沿用",
+        ge=0,
+        le=65_535,
+    )
+    toplevel_handle_port: int = _setting(
+        0,
+        "Its port of the Handle protocol, where it refers resolvers to nodes; 0: any free one, kept",
+        "仿真顶级节点 Handle 协议端口，由此将解析方引向各节点；0 表示任选空闲端口并沿用",
         ge=0,
         le=65_535,
     )
@@ -463,6 +540,18 @@ class Settings(BaseSettings):
     def _peering_url_is_one(cls, value: str) -> str:
         if value and not value.startswith(("https://", "tls://", "http://", "tcp://", "vendor:")):
             raise ValueError("must start with https:// or tls://")
+        return value.rstrip("/")
+
+    @field_validator("peering_operations_url")
+    @classmethod
+    def _operations_url_is_one(cls, value: str) -> str:
+        if value not in ("", "off") and not value.startswith(("https://", "http://")):
+            raise ValueError("must start with https://, or be off")
+        return value.rstrip("/")
+
+    @field_validator("escrow_agent_url", "escrow_report_url")
+    @classmethod
+    def _escrow_urls_are_https(cls, value: str) -> str:
         return value.rstrip("/")
 
     @field_validator("peering_site_address")

@@ -118,6 +118,18 @@ PEERING_ACKNOWLEDGED = Family(
 PEERING_REJECTED = Family("biaojie_peering_rejected", "Commands that the top level refused or that failed", kind="max")
 PEERING_RAISED = Family("biaojie_peering_raised", "Messages of the top level that a person should look at", kind="max")
 PEERING_CIRCUIT = Family("biaojie_peering_circuit_open", "1 while nothing is sent to the top level", kind="max")
+STATISTICS_WAITING = Family(
+    "biaojie_peering_statistics_waiting", "Hourly statistics that the top level has not acknowledged", kind="max"
+)
+STATISTICS_BACKLOG_SECONDS = Family(
+    "biaojie_peering_statistics_backlog_seconds", "Age of the oldest of them", kind="max"
+)
+STATISTICS_STOPPED = Family(
+    "biaojie_peering_statistics_stopped", "1 while statistics wait for a person: the top level has others", kind="max"
+)
+HEARTBEAT_ANSWERED = Family(
+    "biaojie_peering_heartbeat_answered_seconds", "When the top level last answered a heartbeat (Unix)", kind="max"
+)
 _SECONDS = "biaojie_http_request_seconds"
 _SECONDS_HELP = "Time from a request's head to its answer"
 

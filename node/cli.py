@@ -12,11 +12,14 @@ from core.settings import Settings, SettingsInvalid, load_settings, unknown_vari
 from core.telemetry import start_logging
 from node import (
     audit_command,
+    capacity_command,
     doctor,
+    escrow_command,
     guide,
     handle_admin_command,
     handle_command,
     personal_data_command,
+    recurse_command,
     sync_command,
     toplevel_command,
     usage_command,
@@ -44,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for sentence in unknown_variables():
             print(f"biaojie: {sentence}", file=sys.stderr)
         start_logging(settings.log_level, "biaojie")
-        return int(asyncio.run(options.run(settings, options)) or 0)
+        with asyncio.Runner(loop_factory=getattr(options, "loop", None)) as runner:
+            return int(runner.run(options.run(settings, options)) or 0)
     except SettingsInvalid as wrong:
         for line in str(wrong).splitlines():
             complain(line, f"设置有误：{line}")
@@ -140,6 +144,10 @@ async def _handle_admin(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _sync(settings: Settings, options: argparse.Namespace) -> int:
     return int(await options.sync(settings, options))
+
+
+async def _escrow(settings: Settings, options: argparse.Namespace) -> int:
+    return int(await options.escrow(settings, options))
 
 
 async def _toplevel(settings: Settings, options: argparse.Namespace) -> int:
@@ -261,6 +269,16 @@ def _parser() -> argparse.ArgumentParser:
             "of counting. 按分钟、小时、日或年显示注册量与解析量、两项奖励门槛的差额以及计数规则。",
         )
     )
+    capacity_command.add_options(
+        command(
+            "capacity",
+            capacity_command.capacity,
+            "what this machine would carry 测算本机容量",
+            "Start a node of its own, register and resolve for two minutes, and print this machine's card: rates at p99 within 10 ms "
+            "by door, memory, disk, and the largest node it would carry; raw data go into a file. "
+            "启动一个临时节点，用两分钟测量注册与各通道的解析，给出本机的速率（p99 不超过 10 毫秒）、内存、磁盘及可承载的最大节点，原始数据写入文件。",
+        )
+    )
     personal_data_command.add_options(
         command(
             "personal-data",
@@ -298,6 +316,15 @@ def _parser() -> argparse.ArgumentParser:
             "it. keys: make, import, change and show the key that signs. run：与国家顶级节点交互；status、poll、send：查看与催办；keys：签名密钥。",
         )
     )
+    escrow_command.add_options(
+        command(
+            "escrow",
+            _escrow,
+            "deposits of this node 数据托管",
+            "restore: deposits (full and differentials) into an empty database, with proof that nothing differs. certificate: the "
+            "OpenPGP key that signs deposits. restore：将全量与差异托管恢复到空数据库并核验；certificate：签名托管数据的 OpenPGP 证书。",
+        )
+    )
     toplevel_command.add_options(
         command(
             "toplevel",
@@ -305,6 +332,15 @@ def _parser() -> argparse.ArgumentParser:
             "the top-level node in a box 仿真顶级节点",
             "up: start a stand-in of the national top-level node on this machine, with an account for this node. "
             "up：在本机启动仿真的国家顶级节点，并为本节点开户，供对接演练。",
+        )
+    )
+    recurse_command.add_options(
+        command(
+            "recurse",
+            recurse_command.recurse,
+            "resolve from the top level, and tell the way 从国家顶级节点起递归解析",
+            "From the top level's Handle service to the secondary node, and on to an enterprise's own node, with the time of each "
+            "step; exit status 0 where it is found. 自国家顶级节点起，经二级节点直至企业节点逐级解析，并给出每步耗时；解析成功时退出码为 0。",
         )
     )
     command("version", _version, "print the version 显示版本", "Print the version. 显示版本。")

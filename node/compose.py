@@ -41,6 +41,7 @@ import resolver.doors
 import resolver.iiidap.doors
 import resolver.propagation_doors
 import resolver.usage_doors
+import sync.takeover.doors
 from core.announce import Announcer
 from core.arrivals import HOUR, MINUTE, Arrivals
 from core.database import open_pool
@@ -58,6 +59,7 @@ from node import health, pages
 from node.handle_administration import handle_administration
 from node.handle_key import own_identity
 from node.openapi import specification
+from node.operations import takeover_door
 from node.peering import required_images, top_level_of
 from node.version import VERSION
 from registry.applications.courier import Courier
@@ -137,6 +139,7 @@ def make_app(settings: Settings, worker: int) -> web.Application:
     resolver.usage_doors.add_routes(app)
     resolver.batch_doors.add_routes(app)
     resolver.iiidap.doors.add_routes(app)
+    sync.takeover.doors.add_routes(app)
     resolver.doors.add_routes(app)  # last: it takes every address that is left as an identifier
     return app
 
@@ -240,6 +243,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         )
     app[resolver.usage_doors.POOL] = pool
     app[IIIDAP] = _iiidap(settings, pool)
+    app[sync.takeover.doors.TAKEOVER] = takeover_door(settings, pool)
     propagation = Propagation(pool, cache, memory, lambda: feed.age_seconds, worker)
     directory.tell_others = lambda: cache.say_later(_LOOK)
 

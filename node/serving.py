@@ -155,6 +155,10 @@ def with_box(settings: Settings) -> Settings:
         "peering_url": box.url, "peering_user": toplevel_runner.USER, "peering_server_keys": box.server_key,
         "peering_poll_seconds": _BOX_POLL_SECONDS, "peering_idle_poll_seconds": _BOX_POLL_SECONDS,
         "toplevel_port": box.port,
+        "iiidap_bootstrap_url": settings.iiidap_bootstrap_url or f"{box.url.removesuffix('/epp')}/iiidap/bootstrap.json",
+        "toplevel_handle_port": box.handle_port,
+        "escrow_agent_url": box.url.removesuffix("/epp"), "escrow_user": toplevel_runner.CLIENT,
+        "escrow_password": SecretStr(box.password),
     }  # fmt: skip
     return settings.model_copy(update=update)
 

@@ -12,13 +12,18 @@ import orjson
 from core.database import STORE_FAILURES
 from core.settings import Settings
 from core.timestamps import rfc3339
-from node import peering_keys, sync_runner
+from node import escrow_command, peering_keys, sync_runner, takeover_command
 from node.console import Refused, say
+from node.drill import command as drill_command
+from node.monitoring_lines import monitoring_lines, read_monitoring
 from node.peering import require_address, transport_of
 from node.personal_data import with_found_key
 from node.preflight import connect_database
 from node.running import require_database, with_running
 from sync.access.status import poll_now, read_status, send_now
+from sync.escrow import keeper as escrow_keeper
+from sync.monitoring.statistics import go_on
+from sync.monitoring.statistics import rewind as rewind_statistics
 
 
 async def run(settings: Settings, _: argparse.Namespace) -> int:
@@ -31,11 +36,11 @@ async def run(settings: Settings, _: argparse.Namespace) -> int:
 
 
 async def status(settings: Settings, options: argparse.Namespace) -> int:
-    said = await _at_database(settings, read_status)
+    said = await _at_database(settings, _standing)
     if options.json:
         say(orjson.dumps(said, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode())
         return 0
-    say("\n".join(status_lines(said)))  # at once: who reads the first line only does not break it
+    say("\n".join(status_lines(said) + monitoring_lines(said["monitoring"]) + escrow_command.status_lines(said["escrow"])))  # at once: who reads the first line only does not break it
     return 0
 
 
@@ -45,9 +50,21 @@ async def poll(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-async def send(settings: Settings, _: argparse.Namespace) -> int:
+async def send(settings: Settings, options: argparse.Namespace) -> int:
+    if options.subject == "escrow":
+        await _at_database(settings, escrow_keeper.send_now)
+        say("biaojie: the deposit of today is made and sent now 已要求立即生成并发送当日托管")
+        return 0
     await _at_database(settings, send_now)
+    await _at_database(settings, go_on)
     say("biaojie: everything that waits is sent now 已要求立即发送全部待发命令")
+    return 0
+
+
+async def rewind(settings: Settings, options: argparse.Namespace) -> int:
+    """Statistics from a number on; what was frozen stays as it is, so nothing is counted twice."""
+    again = await _at_database(settings, lambda connection: rewind_statistics(connection, options.sequence))
+    say(f"biaojie: {again:,} statistics are sent again 将重新上报 {again:,} 份统计")
     return 0
 
 
@@ -97,7 +114,7 @@ def status_lines(said: dict[str, Any]) -> list[str]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_subparsers(required=True, metavar="run|status|poll|send|keys")
+    what = parser.add_subparsers(required=True, metavar="run|status|poll|send|rewind|reconcile|drill|takeover|keys")
 
     def verb(name: str, work: object, help_: str) -> argparse.ArgumentParser:
         added = what.add_parser(name, help=help_)
@@ -109,7 +126,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="as JSON 以 JSON 输出"
     )
     verb("poll", poll, "ask the queue now 立即轮询消息队列")
-    verb("send", send, "send what waits now, after a stop too 立即发送，停止后亦由此恢复")
+    verb("send", send, "send what waits now, after a stop too 立即发送，停止后亦由此恢复").add_argument(
+        "subject", nargs="?", choices=("commands", "escrow"), default="commands", help="commands (usual) or escrow 命令或数据托管"
+    )
+    escrow_command.add_reconcile_options(
+        verb("reconcile", escrow_command.reconcile, "compare with the top level's copy by digests 与国家顶级节点副本按摘要对账")
+    )
+    verb("rewind", rewind, "send statistics again from a number on 从指定序号起重新上报统计").add_argument(
+        "sequence", type=int, help="first number 起始序号"
+    )
+    drill_command.add_options(verb("drill", drill_command.run_drill, "rehearse the acceptance against the box 对接验收演练"))
+    takeover_command.add_options(verb("takeover", takeover_command.takeover, "orders of the top level 接管命令与备援数据"))
     four = verb("keys", keys, "the key that signs 签名密钥")
     four.add_argument(
         "what", choices=("show", "generate", "import", "rotate", "activate"), help="show: the public half 显示公钥"
@@ -117,6 +144,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     four.add_argument("--app-id", help="appId that the top level gave 国家顶级节点分配的 appId")
     four.add_argument("--file", type=Path, help="PEM (PKCS #8) or base64 私钥文件")
     four.add_argument("--keyid", help="what the top level calls the key 密钥编号")
+
+
+async def _standing(connection: Any) -> dict[str, Any]:
+    more = {"monitoring": await read_monitoring(connection), "escrow": await escrow_keeper.read_status(connection)}
+    return await read_status(connection) | more
 
 
 async def _at_database(settings: Settings, work: Any) -> Any:

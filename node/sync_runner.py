@@ -9,15 +9,20 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Coroutine
+from typing import Any
 
 from core.database import STORE_FAILURES, StorePool, open_pool
 from core.settings import Settings, load_settings
 from core.telemetry import start_logging
 from node.console import Refused
+from node.escrow import escrow_of
+from node.operations import keeper_of, monitor_of
 from node.peering import peer_of
+from sync.access.peer import Peer
 
 log = logging.getLogger(__name__)
-_CONNECTIONS = 3
+_CONNECTIONS = 8
 _AGAIN_SECONDS = 5.0
 
 
@@ -42,17 +47,29 @@ async def exchange(settings: Settings) -> None:
         while True:
             try:
                 peer = peer_of(settings, pool)
+                beside = [
+                    one
+                    for one in (monitor_of(settings, pool), keeper_of(settings, pool), escrow_of(settings, pool))
+                    if one is not None
+                ]
             except Refused as wrong:
                 log.error("%s", wrong.message_en)
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
-                try:
-                    await peer.run()
-                finally:
-                    await peer.close()
+                await _together(peer, [peer.run(), *(one.run() for one in beside)])
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(pool.close(), settings.database_timeout_seconds)
+
+
+async def _together(peer: Peer, work: list[Coroutine[Any, Any, None]]) -> None:
+    """Each for ever; what fails ends all of it, and the process is started anew."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    finally:
+        await peer.close()
 
 
 async def _reached(settings: Settings) -> StorePool:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -19,11 +20,13 @@ from node.peering_keys import current_key, generate, read_keys
 from sync.toplevel.accounts import Account, open_account
 from sync.toplevel.app import make_app, open_store, signer_of
 from sync.toplevel.desk import Desk
+from sync.toplevel.handle_door import HandleDoor
+from sync.toplevel.referral import answer
 from sync.toplevel.tcp_door import TcpDoor
 
 FOLDER = "toplevel"
 USER, CLIENT = "demo", "sln-demo"
-_PORT, _PASSWORD = "port", "password"
+_PORT, _HANDLE_PORT, _PASSWORD = "port", "handle_port", "password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Box:
     port: int
     server_key: str
     password: str
+    handle_port: int = 0
 
 
 def prepare(settings: Settings) -> Box:
@@ -44,6 +48,7 @@ def prepare(settings: Settings) -> Box:
     try:
         key = current_key(settings.data_dir) if read_keys(settings.data_dir) else generate(settings.data_dir, None)
         port = settings.toplevel_port or _free_port(settings.toplevel_host, store.fact(_PORT))
+        handle_port = settings.toplevel_handle_port or _free_port(settings.toplevel_host, store.fact(_HANDLE_PORT))
         password = store.fact(_PASSWORD) or key.keyid[:16]
         account = Account(
             key.app_id, settings.node_prefix, USER, CLIENT, password, key.keyid, key.algorithm, key.public
@@ -51,13 +56,14 @@ def prepare(settings: Settings) -> Box:
         open_account(store, account)
         with store.transaction():
             store.put_fact(_PORT, port)
+            store.put_fact(_HANDLE_PORT, handle_port)
             store.put_fact(_PASSWORD, password)
         signer = signer_of(store)
     finally:
         store.close()
     host = f"[{settings.toplevel_host}]" if ":" in settings.toplevel_host else settings.toplevel_host
     return Box(
-        f"http://{host}:{port}/epp", port, f"{signer.keyid}:{base64.b64encode(signer.public).decode()}", password
+        f"http://{host}:{port}/epp", port, f"{signer.keyid}:{base64.b64encode(signer.public).decode()}", password, handle_port
     )
 
 
@@ -66,14 +72,16 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Desk, int]]:
     """The box on its ports; gives its desk and its port of EPP over TCP. Raises OSError where a port is taken."""
     store = open_store(settings.data_dir.resolve() / FOLDER)
     desk = Desk(store)
-    runner = web.AppRunner(make_app(desk), access_log=None, shutdown_timeout=1)
-    door = TcpDoor(desk)
+    runner = web.AppRunner(make_app(desk, settings.data_dir.resolve() / FOLDER), access_log=None, shutdown_timeout=1)
+    door, handles = TcpDoor(desk), HandleDoor(partial(answer, desk))
     try:
         await runner.setup()
         port = settings.toplevel_port or store.fact(_PORT) or 0
         await web.TCPSite(runner, settings.toplevel_host, port, reuse_address=True).start()
+        await handles.open(settings.toplevel_host, settings.toplevel_handle_port or store.fact(_HANDLE_PORT) or 0)
         yield desk, await door.open(settings.toplevel_host, settings.toplevel_tcp_port)
     finally:
+        await handles.close()
         await door.close()
         await runner.cleanup()
         store.close()
@@ -102,6 +110,19 @@ def _free_port(host: str, kept: int | None) -> int:
         except OSError:
             return _free_port(host, None) if kept else 0
         return int(probe.getsockname()[1])
+
+
+def handle_port_of(settings: Settings) -> int | None:
+    """Where the box on this data directory refers resolvers, None where there is none."""
+    folder = settings.data_dir.resolve() / FOLDER
+    if not folder.is_dir():
+        return None
+    store = open_store(folder)
+    try:
+        found = settings.toplevel_handle_port or store.fact(_HANDLE_PORT)
+        return int(found) if found else None
+    finally:
+        store.close()
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from core.batcher import Batcher
-from core.database import STORE_FAILURES, store_errors
+from core.database import STORE_FAILURES, is_frozen, store_errors
 from core.record import Record
 from core.telemetry import COMMITS, REGISTERED
 from registry.store import (
@@ -79,7 +79,10 @@ class Committer:
         except STORE_FAILURES:
             with store_errors():
                 raise
-        except asyncpg.PostgresError:
+        except asyncpg.PostgresError as wrong:
+            if is_frozen(wrong):
+                with store_errors():
+                    raise
             # One row that PostgreSQL will not take must not cost the others theirs.
             if len(asked) == 1:
                 raise

@@ -33,6 +33,7 @@ class Box:
     desk: Desk
     tcp_port: int
     api: Api
+    app: web.Application
 
     def turn(self, **dials: Any) -> None:
         assert self.desk.turn(dials) == []
@@ -65,7 +66,8 @@ async def box_here(directory: Path, session: aiohttp.ClientSession, **more: Any)
     desk = Desk(store)
     door = TcpDoor(desk)
     assert desk.turn({"audit_delay_milliseconds": 0}) == []
-    runner = web.AppRunner(make_app(desk), access_log=None, shutdown_timeout=1)
+    app = make_app(desk, directory / "toplevel")
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     tcp_port = await door.open("127.0.0.1", 0)
@@ -78,7 +80,7 @@ async def box_here(directory: Path, session: aiohttp.ClientSession, **more: Any)
     if update.get("peering_url") == "tcp":
         update["peering_url"] = f"tcp://127.0.0.1:{tcp_port}"
     try:
-        yield Box(settings.model_copy(update=update), desk, tcp_port, Api(f"http://127.0.0.1:{port}", session))
+        yield Box(settings.model_copy(update=update), desk, tcp_port, Api(f"http://127.0.0.1:{port}", session), app)
     finally:
         await door.close()
         await runner.cleanup()

@@ -86,6 +86,7 @@ Problem                              status  slug
 ├── InternalError                    500     internal-error
 ├── RecursionFailed                  502     recursion-failed
 ├── StoreUnavailable                 503     store-unavailable
+├── RegistrationFrozen               503     registration-frozen
 ├── PersonalDataLocked               503     personal-data-locked
 ├── ExportsBusy                      503     exports-busy
 ├── DiskFull                         507     disk-full
@@ -191,6 +192,7 @@ from core.errors.tree import (
     Problem,
     RateLimited,
     RecursionFailed,
+    RegistrationFrozen,
     StoreUnavailable,
     Unauthenticated,
     VersionMismatch,
@@ -269,6 +271,7 @@ __all__ = [
     "QuotaExhausted",
     "RateLimited",
     "RecursionFailed",
+    "RegistrationFrozen",
     "RequestMalformed",
     "RoleNotEnough",
     "ScopeNotEnough",

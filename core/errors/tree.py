@@ -241,6 +241,21 @@ class StoreUnavailable(Problem):
         super().__init__(en, zh, headers={"Retry-After": "1"}, **extra)
 
 
+class RegistrationFrozen(Problem):
+    slug = "registration-frozen"
+    status = 503
+    handle_code = 7
+    snms_status = -4
+    title_en = "Registration is frozen: the national top-level node has taken over"
+    title_zh = "注册已冻结：国家顶级节点正在接管解析"
+    remedy_en = "Reading and resolving go on. Send the same request again after Retry-After seconds, once resolution has been handed back."
+    remedy_zh = "查询与解析不受影响。请在接管结束后按 Retry-After 重发同样的请求。"
+    retryable = True
+
+    def __init__(self, en: str = "", zh: str = "", **extra: Any) -> None:
+        super().__init__(en, zh, headers={"Retry-After": "60"}, **extra)
+
+
 class PersonalDataLocked(Problem):
     slug = "personal-data-locked"
     status = 503

@@ -20,6 +20,7 @@ from node.openapi.resolving import resolving
 from node.openapi.running import running
 from node.openapi.schemas import schemas
 from node.openapi.snms import snms, snms_schemas, snms_tag
+from node.openapi.takeover import takeover
 from node.openapi.templates import template_schemas, templates
 from node.openapi.transfers import transfers
 from node.openapi.usage import usage
@@ -120,6 +121,7 @@ def _paths() -> Schema:
         usage,
         iiidap,
         propagation,
+        takeover,
         running,
     ):
         for address, operations in part().items():

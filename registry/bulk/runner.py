@@ -17,7 +17,7 @@ from typing import Any
 
 import asyncpg
 
-from core.database import STORE_FAILURES
+from core.database import STORE_FAILURES, is_frozen
 from core.quota_book import Defaults
 from registry.bulk.files import BulkFiles
 from registry.bulk.jobs import SQL, Job, all_chunks, move_job, read_job
@@ -72,8 +72,11 @@ class Runner:
                 await self._with_connections()
             except STORE_FAILURES as lost:
                 log.warning("PostgreSQL cannot be reached, bulk jobs wait: %s", lost or type(lost).__name__)
-            except asyncpg.PostgresError:
-                log.exception("a bulk job met an error of PostgreSQL; trying again")
+            except asyncpg.PostgresError as wrong:
+                if is_frozen(wrong):
+                    log.info("registration is frozen, bulk jobs wait")
+                else:
+                    log.exception("a bulk job met an error of PostgreSQL; trying again")
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _with_connections(self) -> None:
@@ -136,6 +139,8 @@ class Runner:
         except STORE_FAILURES:
             raise
         except Exception as wrong:
+            if is_frozen(wrong):
+                raise
             self._errors[job.id] += 1
             if isinstance(wrong, asyncpg.PostgresError) and self._errors[job.id] < _ERRORS_BORNE:
                 raise

@@ -12,15 +12,28 @@ from pathlib import Path
 from aiohttp import web
 
 from core.web import BODY_LIMIT, TRUSTED_PROXIES, edge
-from sync.epp.tree import MOST_BYTES
 from sync.signing.keys import Ed25519Signer, keyid_of, new_seed
-from sync.toplevel import clerk_page, epp_doors, exam_doors
+from sync.takeover.standby import MOST_CHUNK_BYTES
+from sync.toplevel import (
+    clerk_page,
+    epp_doors,
+    escrow_doors,
+    exam_doors,
+    monitor_doors,
+    referral_doors,
+    standby_doors,
+    takeover_doors,
+    watch_page,
+)
 from sync.toplevel.desk import Desk
-from sync.toplevel.epp_doors import DESK, SIGNER
+from sync.toplevel.escrow_agent import EscrowAgent
+from sync.toplevel.escrow_doors import AGENT
+from sync.toplevel.signed_doors import DESK, SIGNER
 from sync.toplevel.store import Store
 
 log = logging.getLogger(__name__)
 _CLERK_SECONDS = 0.1
+_DAY_SECONDS = 60.0  # how long after midnight a missing deposit is noticed
 _FILE = "toplevel.sqlite"
 
 
@@ -42,15 +55,44 @@ def signer_of(store: Store) -> Ed25519Signer:
     return Ed25519Signer(keyid_of(Ed25519Signer("", raw).public), raw)
 
 
-def make_app(desk: Desk) -> web.Application:
-    """Its caller closes the store."""
-    app = web.Application(middlewares=[edge], client_max_size=MOST_BYTES)
+def make_app(desk: Desk, directory: Path | None = None) -> web.Application:
+    """Its caller closes the store. `directory`: where escrow stands; None: the box has no escrow agent."""
+    app = web.Application(middlewares=[edge], client_max_size=MOST_CHUNK_BYTES)
     app[DESK], app[SIGNER] = desk, signer_of(desk.store)
-    app[BODY_LIMIT], app[TRUSTED_PROXIES] = MOST_BYTES, ()
+    app[BODY_LIMIT], app[TRUSTED_PROXIES] = MOST_CHUNK_BYTES, ()
     app.cleanup_ctx.append(_clerk)
-    for subject in (epp_doors, exam_doors, clerk_page):
+    for subject in (
+        epp_doors,
+        exam_doors,
+        monitor_doors,
+        referral_doors,
+        standby_doors,
+        takeover_doors,
+        clerk_page,
+        watch_page,
+    ):
         subject.add_routes(app)
+    if directory is not None:
+        app[AGENT] = EscrowAgent(directory, desk.now)
+        app.cleanup_ctx.append(_agent)
+        escrow_doors.add_routes(app)
     return app
+
+
+async def _agent(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(_close_days(app[AGENT]))
+    yield
+    task.cancel()
+    app[AGENT].close()
+
+
+async def _close_days(agent: EscrowAgent) -> None:
+    while True:
+        await asyncio.sleep(_DAY_SECONDS)
+        try:
+            agent.clerk()
+        except Exception:
+            log.exception("the escrow agent stumbled")
 
 
 async def _clerk(app: web.Application) -> AsyncIterator[None]:

@@ -10,9 +10,9 @@ from core.errors import BodyInvalid
 from core.page import Reader, Texts, html_response, page_environment, render_page
 from core.web import preferred_language
 from sync.toplevel.dials import FAULTS, RESULTS
-from sync.toplevel.epp_doors import DESK
 from sync.toplevel.exam_doors import decide, require_same_site
 from sync.toplevel.prefixes import MOVES, NAMES
+from sync.toplevel.signed_doors import DESK
 
 _MOST_SHOWN = 100
 _PAGES = page_environment("sync.toplevel", "pages_html")
@@ -30,6 +30,7 @@ TEXTS: Texts = {
         "本机上的对端：供二级节点对接演练，不是国家顶级节点。",
         "The other end on this machine, to rehearse peering against. It is not the national top-level node.",
     ),
+    "watch": ("运行监测与应急接管", "Monitoring and takeover"),
     "prefixes": ("企业前缀", "Enterprise prefixes"),
     "prefix": ("前缀", "Prefix"),
     "enterprise": ("企业", "Enterprise"),
@@ -44,6 +45,23 @@ TEXTS: Texts = {
     ),
     "audit": ("审核方式", "Audit"),
     "set": ("设置", "Set"),
+    "value": ("取值", "Value"),
+    "effect": ("项目", "Dial"),
+    "dial-reject": ("拒绝命令，不执行", "refuse a command, do nothing"),
+    "dial-vanish": ("断开连接，不执行", "cut the connection, do nothing"),
+    "dial-lose_answer": ("执行后断开，应答丢失", "do it, then cut: the answer is lost"),
+    "dial-duplicate": ("同一消息入队两次", "queue a message twice"),
+    "dial-reorder": ("先投递队列中的第二条消息", "deliver the second message of the queue first"),
+    "dial-bad_signature": ("应答签名错误", "sign the answer wrongly"),
+    "dial-http_error": ("返回 HTTP 错误，每两次执行一次", "answer an HTTP error, doing it every second time"),
+    "dial-garbage": ("执行后返回无法识别的内容", "do it, answer no EPP"),
+    "dial-forget": ("不记忆、不识别 clTRID", "neither remember nor recognise a clTRID"),
+    "dial-reject_code": ("拒绝时的 EPP 结果码", "EPP code of a refusal"),
+    "dial-http_status": ("HTTP 错误的状态码", "status of an HTTP error"),
+    "dial-slow_milliseconds": ("每次应答前的延迟，毫秒", "milliseconds before each answer"),
+    "dial-clock_skew_seconds": ("时钟偏差，秒", "seconds that the clock is wrong by"),
+    "dial-pending_code": ("前缀申请的结果码：1001 或 1000", "code of a prefix that awaits its audit: 1001 or 1000"),
+    "dial-audit_delay_milliseconds": ("自动审核前的等待，毫秒", "milliseconds before the clerk decides by itself"),
     "log": ("最近的命令", "Newest commands"),
     "code": ("结果码", "Code"),
     "problem": ("未执行", "Not done"),

@@ -13,8 +13,8 @@ from core.errors import BodyInvalid, FieldProblem, PageUnknown
 from core.web import json_answer, read_json
 from sync.signing.keys import KeyUnusable
 from sync.toplevel.accounts import Account, open_account
-from sync.toplevel.epp_doors import DESK
 from sync.toplevel.prefixes import MOVES, NAMES, MoveImpossible
+from sync.toplevel.signed_doors import DESK
 
 _MOST_SHOWN = 200
 _ACCOUNT = ("app_id", "prefix", "user", "client", "password", "keyid", "algorithm", "public")

@@ -19,7 +19,8 @@ import orjson
 
 from core.sqlfiles import load_sql
 
-_SQL = load_sql("sync.toplevel", "box.sql")
+_SQL = {**load_sql("sync.toplevel", "box.sql"), **load_sql("sync.toplevel", "operations.sql")}
+_SCHEMAS = ("schema.sql", "operations_schema.sql")
 _FIRST_ENTERPRISE, _FIRST_MESSAGE = 58_210, 700_001
 _FIRST_TRID = 8_800_000_001
 
@@ -35,7 +36,8 @@ class Store:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.execute("PRAGMA foreign_keys = ON")
-        self._database.executescript((files("sync.toplevel") / "sql" / "schema.sql").read_text("utf-8"))
+        for schema in _SCHEMAS:
+            self._database.executescript((files("sync.toplevel") / "sql" / schema).read_text("utf-8"))
         self._number_from("enterprise", _FIRST_ENTERPRISE)
         self._number_from("message", _FIRST_MESSAGE)
 

@@ -19,7 +19,7 @@ from tests.conftest import Servers
 from tests.faults.own_node import CONNECTED, biaojie, listeners, own_node
 from tests.harness import Api, free_port, item
 
-COMMANDS = ("up", "serve", "migrate", "demo", "doctor", "key", "keys", "version")
+COMMANDS = ("up", "serve", "migrate", "demo", "doctor", "capacity", "key", "keys", "version")
 SECRET = "s3cret-Passw0rd"
 CHINESE = re.compile("[\u4e00-\u9fff]")
 

@@ -13,6 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for room in ("core", "registry", "resolver", "sync") for path in (ROOT / room / "sql").glob("*.sql"))
 
 
+# In a database that is being restored from deposits, and nowhere else.
+RESTORING = ("restore_deletes", "empty_identifier_stage")
+
+
 def statements(path: Path) -> dict[str, str]:
     return dict(load_sql(path.parents[1].name, path.name))
 
@@ -41,9 +45,11 @@ def test_no_statement_counts_skips_deletes_or_scans_identifiers(path: Path) -> N
     for name, text in statements(path).items():
         code = without_comments(text)
         assert not re.search(r"\bOFFSET\b", code, re.IGNORECASE), name
+        if name in RESTORING:
+            continue
         # A bulk job clears away its own scaffolding, an owner a draft, time the minutes of usage; nothing that anybody registered is ever deleted.
         assert not re.search(
-            r"\b(DELETE FROM|TRUNCATE)\s+(?!bulk_|template_draft|usage_minute|quota_lease)", code, re.IGNORECASE
+            r"\b(DELETE FROM|TRUNCATE)\s+(?!bulk_|template_draft|usage_minute|quota_lease|takeover_nonce)", code, re.IGNORECASE
         ), name
         if re.search(r"\bFROM identifier\b|\bUPDATE identifier\b", code):
             assert not re.search(r"\bcount\s*\(", code, re.IGNORECASE), name

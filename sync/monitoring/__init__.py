@@ -1,0 +1,1 @@
+"""Heartbeat and hourly statistics for the top level."""

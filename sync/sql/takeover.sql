@@ -1,0 +1,78 @@
+-- name: order
+SELECT order_id, digest, content, state, since, effective_at, expires_at, acceptance, offer_digest, handback FROM takeover_order
+WHERE order_id = $1
+
+-- name: hold_order
+SELECT order_id, digest, content, state, since, effective_at, expires_at, acceptance, offer_digest, handback FROM takeover_order
+WHERE order_id = $1 FOR UPDATE
+
+-- name: open_order
+SELECT order_id, state, since, effective_at, expires_at FROM takeover_order
+WHERE state IN ('ordered', 'accepted', 'active', 'returning')
+
+-- name: newest_orders
+SELECT order_id, state, since, effective_at, expires_at, acceptance IS NOT NULL AS answered FROM takeover_order
+ORDER BY received_at DESC LIMIT $1
+
+-- name: write_order
+INSERT INTO takeover_order (order_id, digest, content, state, since, effective_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: move_order
+UPDATE takeover_order SET state = $2, since = $3 WHERE order_id = $1
+
+-- name: note_event
+INSERT INTO takeover_event (order_id, number, state, at)
+SELECT $1, coalesce(max(number), 0) + 1, $2, $3 FROM takeover_event WHERE order_id = $1
+
+-- name: write_audit
+-- By the node itself, at the word of the top level or of an operator at the command line.
+INSERT INTO audit (action, object, source) VALUES ('takeover-' || $2, $1, $3)
+
+-- name: events
+SELECT state, at FROM takeover_event WHERE order_id = $1 ORDER BY number LIMIT 1000
+
+-- name: keep_acceptance
+UPDATE takeover_order SET acceptance = $2 WHERE order_id = $1
+
+-- name: keep_handback
+UPDATE takeover_order SET handback = $2, offer_digest = $3 WHERE order_id = $1
+
+-- name: freeze
+UPDATE takeover_freeze SET frozen_from = $2, order_id = $1
+
+-- name: unfreeze
+UPDATE takeover_freeze SET frozen_from = NULL, order_id = NULL WHERE order_id = $1
+
+-- name: frozen
+SELECT order_id FROM takeover_freeze WHERE frozen_from <= clock_timestamp()
+
+-- name: last_numbers
+SELECT (SELECT coalesce(max(seq), 0) FROM statistics_document) AS statistics,
+       (SELECT coalesce(max(id), 0) FROM peering_command) AS outbox
+
+-- name: see_nonce
+INSERT INTO takeover_nonce (keyid, nonce) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: forget_nonces
+DELETE FROM takeover_nonce WHERE seen_at < now() - make_interval(secs => $1)
+
+-- name: standby_prefixes
+-- A page: every prefix that is in use, and where it is resolved.
+SELECT prefix, shown, hosting, site::text AS site, suffix_case_sensitive FROM prefix
+WHERE prefix > $1 AND state = 'active' AND answering ORDER BY prefix LIMIT $2
+
+-- name: standby_identifiers
+-- A page, in the order of keys.
+SELECT key, shown, value, version, status, template_id, withdrawal, created_at, changed_at, owner_id FROM identifier
+WHERE key > $1 ORDER BY key LIMIT $2
+
+-- name: write_snapshot
+INSERT INTO standby_snapshot (snapshot_id, watermark, manifest, digest, records) VALUES ($1, $2, $3, $4, $5)
+
+-- name: snapshot_completed
+UPDATE standby_snapshot SET completed_at = now() WHERE snapshot_id = $1
+
+-- name: last_snapshot
+SELECT snapshot_id, watermark, manifest, digest, records, completed_at FROM standby_snapshot
+WHERE completed_at IS NOT NULL ORDER BY made_at DESC LIMIT 1

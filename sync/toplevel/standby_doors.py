@@ -1,0 +1,96 @@
+"""Standby data at the box: manifests and pieces, kept by digest; and what is answered from them while it has taken over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from sync.operations.canonical import canonical, digest, digest_of_bytes
+from sync.operations.envelope import error, time_text
+from sync.operations.shapes import FORMAT, MEDIA_TYPE, Malformed, Manifest, read
+from sync.operations.signatures import ISSUER, DocumentRefused, require_signed
+from sync.takeover.standby import CHUNKS, MOST_CHUNK_BYTES, read_lines
+from sync.toplevel.accounts import key_of
+from sync.toplevel.desk import Desk
+from sync.toplevel.signed_doors import DESK, Told, json_told, serve
+
+_PATH = "/ops/v1/standby/{sln}/{snapshot}"
+_OCTETS = "application/octet-stream"
+
+
+def add_routes(app: web.Application) -> None:
+    app.router.add_put(_PATH, manifest)
+    app.router.add_put(_PATH + "/chunks/{n}", chunk)
+
+
+async def manifest(request: web.Request) -> web.StreamResponse:
+    desk, snapshot = request.app[DESK], request.match_info["snapshot"]
+    return await serve(request, (MEDIA_TYPE,), lambda account, body: take_manifest(desk, account, snapshot, body))
+
+
+async def chunk(request: web.Request) -> web.StreamResponse:
+    desk, snapshot, n = request.app[DESK], request.match_info["snapshot"], request.match_info["n"]
+    return await serve(
+        request, (CHUNKS, _OCTETS), lambda account, body: take_chunk(desk, account, snapshot, n, body), MOST_CHUNK_BYTES
+    )  # fmt: skip
+
+
+def take_manifest(desk: Desk, account: Any, snapshot: str, body: bytes) -> Told:
+    """What is missing of it. The same manifest again is a question."""
+    try:
+        plain, document = read(Manifest, body)
+        keys = {one["keyId"]: key_of(desk.store, account["app_id"], one["keyId"]) for one in plain["signatures"]}
+        require_signed(plain, {keyid: key for keyid, key in keys.items() if key is not None}, ISSUER)
+    except (Malformed, KeyError) as wrong:
+        return json_told(*error("bad-message", str(wrong)))
+    except DocumentRefused as refused:
+        return json_told(*error("bad-signature", refused.reason))
+    if document.sln.lower() != account["prefix"].lower() or document.snapshot_id != snapshot:
+        return json_told(*error("foreign-prefix"))
+    store, app_id, said = desk.store, account["app_id"], digest(plain)
+    with store.transaction():
+        held = store.one("snapshot", app_id=app_id, snapshot_id=snapshot)
+        if held is not None and held["digest"] != said:
+            return json_told(*error("order-conflict", "同一快照编号内容不一致"))
+        if held is None:
+            now = time_text(desk.now())
+            store.run(
+                "put_snapshot", app_id=app_id, snapshot_id=snapshot, manifest=canonical(plain), digest=said, received_at=now
+            )  # fmt: skip
+        missing = [
+            one.n for one in document.chunks if store.value("has_chunk", app_id=app_id, digest=one.digest) is None
+        ]
+        if not missing and (held is None or not held["whole"]):
+            _load(desk, app_id, snapshot, plain)
+    reply = {
+        "format": FORMAT, "kind": "standby-manifest-reply", "snapshotId": snapshot, "result": "accepted",
+        "missingChunks": missing,
+    }  # fmt: skip
+    return json_told(200, reply)
+
+
+def take_chunk(desk: Desk, account: Any, snapshot: str, n: str, body: bytes) -> Told:
+    """204; 422 where it is not what the manifest says."""
+    store, app_id = desk.store, account["app_id"]
+    held = store.one("snapshot", app_id=app_id, snapshot_id=snapshot)
+    if held is None or not n.isascii() or not n.isdigit() or len(body) > MOST_CHUNK_BYTES:
+        return json_told(*error("unknown-order" if held is None else "bad-message"))
+    wanted = {one["n"]: one["digest"] for one in orjson.loads(held["manifest"])["chunks"]}.get(int(n))
+    if wanted is None or wanted != digest_of_bytes(body):
+        return json_told(*error("wrong-digest"))
+    with store.transaction():
+        store.run("put_chunk", app_id=app_id, digest=wanted, content=body)
+    return Told(204, b"", MEDIA_TYPE)
+
+
+def _load(desk: Desk, app_id: str, snapshot: str, manifest_: dict[str, Any]) -> None:
+    """From now on this is what would be answered from."""
+    store = desk.store
+    store.run("forget_records", app_id=app_id)
+    for one in manifest_["chunks"]:
+        for line in read_lines(store.value("chunk", app_id=app_id, digest=one["digest"])):
+            key = line["key"] if "key" in line else line["prefix"].upper()
+            store.run("put_record", app_id=app_id, key=key, line=orjson.dumps(line))
+    store.run("snapshot_is_whole", app_id=app_id, snapshot_id=snapshot)

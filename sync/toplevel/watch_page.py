@@ -1,0 +1,95 @@
+"""The page of monitoring and takeover: what each node says of itself, its statistics, orders and the hand-back; plain forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from core.errors import BodyInvalid
+from core.page import Reader, Texts, html_response, page_environment, render_page
+from core.web import preferred_language
+from sync.access.transport import NotSent, OutcomeUnknown
+from sync.toplevel.exam_doors import require_same_site
+from sync.toplevel.monitor_doors import seen
+from sync.toplevel.signed_doors import DESK, SIGNER
+from sync.toplevel.takeover_doors import spot_check
+from sync.toplevel.takeovers import Impossible, Wish, clock_tick, hand_back, make_order, send_order
+
+_PAGES = page_environment("sync.toplevel", "pages_html")
+_MOST_STATISTICS, _MOST_ORDERS, _CHECKS = 12, 20, 10
+TEXTS: Texts = {
+    "title": ("运行监测与应急接管（仿真）", "Monitoring and takeover, simulated"),
+    "clerk": ("审核与调节", "Audit and dials"),
+    "nodes": ("二级节点", "Secondary nodes"),
+    "prefix": ("前缀", "Prefix"),
+    "state": ("状态", "State"),
+    "heard": ("距上次心跳（秒）", "Seconds since the last heartbeat"),
+    "silent": ("失联", "silent"),
+    "never": ("从未收到", "never heard of"),
+    "totals": ("统计合计", "Totals"),
+    "registered": ("注册", "registered"),
+    "resolved": ("解析", "resolved"),
+    "hours": ("小时数", "hours"),
+    "do": ("操作", "Do"),
+    "order": ("演练接管", "Take over (drill)"),
+    "check": ("抽查解析", "Spot check"),
+    "statistics": ("最近的小时统计", "Newest hourly statistics"),
+    "seq": ("序号", "Number"),
+    "hour": ("小时", "Hour"),
+    "corrects": ("更正", "Corrects"),
+    "orders": ("接管命令", "Orders"),
+    "number": ("命令编号", "Number of the order"),
+    "answered": ("接管期间应答", "Answered meanwhile"),
+    "handback": ("交还", "Hand back"),
+    "none": ("尚无。", "None yet."),
+    "told": ("结果", "Outcome"),
+}
+
+
+def add_routes(app: web.Application) -> None:
+    app.router.add_get("/watch", page)
+    app.router.add_post("/watch", act)
+
+
+async def page(request: web.Request, told: str = "") -> web.Response:
+    desk, language = request.app[DESK], preferred_language(request)
+    clock_tick(desk)
+    nodes = [seen(desk, row) for row in desk.store.all("accounts")]
+    statistics = [one | {"prefix": node["prefix"]} for node in nodes for one in node["statistics"][:_MOST_STATISTICS]]
+    reader = Reader(TEXTS["title"][0 if language == "zh" else 1], language, request.query_string)
+    orders = [dict(row) for row in desk.store.all("newest_takeovers", most=_MOST_ORDERS)]
+    text = render_page(
+        _PAGES, "watch.html", TEXTS, reader, nodes=nodes, statistics=statistics, orders=orders, told=told
+    )  # fmt: skip
+    return html_response(text)
+
+
+async def act(request: web.Request) -> web.StreamResponse:
+    """A form of the page: an order, a hand-back, a spot check; what became of it is shown."""
+    require_same_site(request)
+    said = {name: str(value) for name, value in (await request.post()).items()}
+    try:
+        told = await _done(request, said)
+    except (Impossible, NotSent, OutcomeUnknown, BodyInvalid) as wrong:
+        told = str(wrong)
+    return await page(request, told)
+
+
+async def _done(request: web.Request, said: dict[str, str]) -> str:
+    desk, signer = request.app[DESK], request.app[SIGNER]
+    if said.get("do") == "handback":
+        held = desk.store.one("takeover", order_id=said.get("order", ""))
+        if held is None:
+            raise Impossible("there is no such order")
+        account: Any = desk.store.one("account", app_id=held["app_id"])
+        answer = await hand_back(desk, account, signer, held["order_id"])
+        return f"{held['order_id']}: {answer.get('decision', answer.get('status'))} {answer.get('reconcile', '')}"
+    account = desk.store.one("account_of_prefix", prefix=said.get("prefix", ""))
+    if account is None:
+        raise Impossible("there is no such account")
+    if said.get("do") == "check":
+        found = await spot_check(desk, account, _CHECKS)
+        return f"{found['asked']} ✓ {found['asked'] - len(found['wrong'])} ✗ {len(found['wrong'])}"
+    order = make_order(desk, account, signer, Wish())
+    return f"{order['orderId']}: {await send_order(desk, account, signer, order['orderId'])}"
