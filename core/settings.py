@@ -437,9 +437,7 @@ class Settings(BaseSettings):
         "Where deposits are reported, and verdicts looked up: https://host[:port][/path] of the top level; empty: that of the agent",
         "向国家顶级节点报告托管情况并查询核验结果的地址；留空则与上传地址相同",
     )
-    escrow_user: str = _setting(
-        "", "User name at both (HTTP Basic)", "上述两处的用户名（HTTP Basic）", max_length=64
-    )
+    escrow_user: str = _setting("", "User name at both (HTTP Basic)", "上述两处的用户名（HTTP Basic）", max_length=64)
     escrow_password: SecretStr = _setting(SecretStr(""), "Its password", "其密码")
     escrow_agent_key: str = _setting(
         "",
@@ -450,7 +448,11 @@ class Settings(BaseSettings):
         1_024, "Size from which a deposit is split", "托管文件超过该大小时拆分（MiB）", ge=1, le=65_536
     )
     escrow_send_minutes: float = _setting(
-        5.0, "How long after 00:00 UTC the deposit of the day begins", "每日 UTC 零点之后开始托管的时间（分钟）", ge=0, le=1_200
+        5.0,
+        "How long after 00:00 UTC the deposit of the day begins",
+        "每日 UTC 零点之后开始托管的时间（分钟）",
+        ge=0,
+        le=1_200,
     )
     escrow_look_seconds: float = _setting(
         60.0, "How often the verdict on a deposit is looked up", "查询托管核验结果的间隔（秒）", gt=0, le=3_600

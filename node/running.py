@@ -50,6 +50,7 @@ def announced(settings: Settings) -> Iterator[None]:
         "base_url": settings.public_url,
         "database_url": settings.database_url.get_secret_value(),
         "redis_url": settings.redis_url.get_secret_value(),
+        "peering": [settings.peering_url, settings.peering_server_keys],
         "escrow": [settings.escrow_agent_url, settings.escrow_user, settings.escrow_password.get_secret_value()],
     }
     write_private(path, content)
@@ -69,7 +70,9 @@ def with_running(settings: Settings) -> Settings:
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name).get_secret_value():
             update[name] = SecretStr(found.get(name, ""))
-    if not settings.escrow_agent_url and found.get("escrow"):  # of the box beside it
+    if not settings.peering_url and found.get("peering"):  # of the box beside it
+        update["peering_url"], update["peering_server_keys"] = found["peering"]
+    if not settings.escrow_agent_url and found.get("escrow"):
         url, user, password = found["escrow"]
         update |= {"escrow_agent_url": url, "escrow_user": user, "escrow_password": SecretStr(password)}
     if not settings.base_url:

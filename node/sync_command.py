@@ -40,7 +40,11 @@ async def status(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         say(orjson.dumps(said, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode())
         return 0
-    say("\n".join(status_lines(said) + monitoring_lines(said["monitoring"]) + escrow_command.status_lines(said["escrow"])))  # at once: who reads the first line only does not break it
+    say(
+        "\n".join(
+            status_lines(said) + monitoring_lines(said["monitoring"]) + escrow_command.status_lines(said["escrow"])
+        )
+    )  # at once: who reads the first line only does not break it
     return 0
 
 
@@ -127,16 +131,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     verb("poll", poll, "ask the queue now 立即轮询消息队列")
     verb("send", send, "send what waits now, after a stop too 立即发送，停止后亦由此恢复").add_argument(
-        "subject", nargs="?", choices=("commands", "escrow"), default="commands", help="commands (usual) or escrow 命令或数据托管"
+        "subject",
+        nargs="?",
+        choices=("commands", "escrow"),
+        default="commands",
+        help="commands (usual) or escrow 命令或数据托管",
     )
     escrow_command.add_reconcile_options(
-        verb("reconcile", escrow_command.reconcile, "compare with the top level's copy by digests 与国家顶级节点副本按摘要对账")
+        verb(
+            "reconcile",
+            escrow_command.reconcile,
+            "compare with the top level's copy by digests 与国家顶级节点副本按摘要对账",
+        )
     )
     verb("rewind", rewind, "send statistics again from a number on 从指定序号起重新上报统计").add_argument(
         "sequence", type=int, help="first number 起始序号"
     )
-    drill_command.add_options(verb("drill", drill_command.run_drill, "rehearse the acceptance against the box 对接验收演练"))
-    takeover_command.add_options(verb("takeover", takeover_command.takeover, "orders of the top level 接管命令与备援数据"))
+    drill_command.add_options(
+        verb("drill", drill_command.run_drill, "rehearse the acceptance against the box 对接验收演练")
+    )
+    takeover_command.add_options(
+        verb("takeover", takeover_command.takeover, "orders of the top level 接管命令与备援数据")
+    )
     four = verb("keys", keys, "the key that signs 签名密钥")
     four.add_argument(
         "what", choices=("show", "generate", "import", "rotate", "activate"), help="show: the public half 显示公钥"

@@ -63,7 +63,11 @@ def prepare(settings: Settings) -> Box:
         store.close()
     host = f"[{settings.toplevel_host}]" if ":" in settings.toplevel_host else settings.toplevel_host
     return Box(
-        f"http://{host}:{port}/epp", port, f"{signer.keyid}:{base64.b64encode(signer.public).decode()}", password, handle_port
+        f"http://{host}:{port}/epp",
+        port,
+        f"{signer.keyid}:{base64.b64encode(signer.public).decode()}",
+        password,
+        handle_port,
     )
 
 

@@ -257,7 +257,7 @@ async def _change(connection: Any, job: Job, frame: pl.DataFrame, differing: lis
             merged.not_created[row["n"]] = "changed"
     if changes:
         keys, values_, templates, withdrawals = map(list, zip(*changes, strict=True))
-        await connection.execute(_SQL["keep_changes"], keys, job.actor)
+        await connection.execute(_SQL["keep_changes"], keys, job.actor, withdrawals)
         await connection.execute(_SQL["change_many"], keys, values_, templates, withdrawals)
 
 

@@ -54,11 +54,12 @@ SELECT key, shown, value, template_id, status, withdrawal FROM bulk_staging ORDE
 ON CONFLICT (key) DO NOTHING
 
 -- name: keep_changes
--- History and change feed; written before the rows themselves change.
+-- History and change feed; written before the rows themselves change. A withdrawal is called one: it is counted as such.
 INSERT INTO identifier_change
     (key, version, actor, kind, old_template_id, old_status, old_value, old_withdrawal, reason)
-SELECT i.key, i.version + 1, $2, 'bulk', i.template_id, i.status, i.value, i.withdrawal, NULL
-FROM identifier i WHERE i.key = ANY ($1::text[]) ORDER BY i.key
+SELECT i.key, i.version + 1, $2, CASE WHEN c.withdrawal IS NULL THEN 'bulk' ELSE 'withdraw' END,
+    i.template_id, i.status, i.value, i.withdrawal, NULL
+FROM unnest($1::text[], $3::text[]) AS c (key, withdrawal) JOIN identifier i ON i.key = c.key ORDER BY i.key
 
 -- name: change_many
 UPDATE identifier i SET value = c.value, template_id = c.template_id, version = i.version + 1, changed_at = now(),

@@ -11,8 +11,9 @@
 | referred     | `usage_minute`, another node answers                                                        |
 | failed       | always 0: what was not answered is not counted by prefix                                    |
 
-Probes are no part of it. What lies under no prefix of this node, or under one that the form does not allow for, and what is
-beyond the most rows of a document is said in the row of the node's own prefix, so that totals stay whole.
+Identifiers that a bulk file brings in as withdrawn already count as live: no counter knows of them. Probes are no part of it.
+What lies under no prefix of this node, or under one that the form does not allow for, and what is beyond the most rows of a
+document is said in the row of the node's own prefix, so that totals stay whole.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ import pytest
 from core.sqlfiles import load_sql
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted(path for room in ("core", "registry", "resolver", "sync") for path in (ROOT / room / "sql").glob("*.sql"))
+FILES = sorted(
+    path for room in ("core", "registry", "resolver", "sync", "node") for path in (ROOT / room / "sql").glob("*.sql")
+)
 
 
 # In a database that is being restored from deposits, and nowhere else.
@@ -49,7 +51,9 @@ def test_no_statement_counts_skips_deletes_or_scans_identifiers(path: Path) -> N
             continue
         # A bulk job clears away its own scaffolding, an owner a draft, time the minutes of usage; nothing that anybody registered is ever deleted.
         assert not re.search(
-            r"\b(DELETE FROM|TRUNCATE)\s+(?!bulk_|template_draft|usage_minute|quota_lease|takeover_nonce)", code, re.IGNORECASE
+            r"\b(DELETE FROM|TRUNCATE)\s+(?!bulk_|template_draft|usage_minute|quota_lease|takeover_nonce)",
+            code,
+            re.IGNORECASE,
         ), name
         if re.search(r"\bFROM identifier\b|\bUPDATE identifier\b", code):
             assert not re.search(r"\bcount\s*\(", code, re.IGNORECASE), name
