@@ -34,10 +34,10 @@ def own_key(settings: Settings) -> SecretKey:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             made = new_secret_key(f"{settings.node_name} <{settings.node_prefix}@secondary-node.invalid>")
             new = path.with_suffix(".new")
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 file.write(made)
             new.replace(path)
-        return SecretKey(path.read_text("ascii"))
+        return SecretKey(path.read_text("utf-8"))
     except (OpenPgpFailed, OSError) as wrong:
         raise Refused(f"{path} cannot be used: {wrong}", f"无法使用 {path}：{wrong}") from None
 
@@ -108,7 +108,7 @@ async def _agent_certificate(settings: Settings, client: EscrowClient, signer: S
     """Keys are exchanged off line; with an agent on this machine, which is the box's, over the wire."""
     try:
         if settings.escrow_agent_key:
-            return Certificate(Path(settings.escrow_agent_key).read_text("ascii"))
+            return Certificate(Path(settings.escrow_agent_key).read_text("utf-8"))
         if not is_loopback(urlsplit(settings.escrow_agent_url).hostname or ""):
             raise Refused(
                 "Set BIAOJIE_ESCROW_AGENT_KEY to the agent's OpenPGP certificate",

@@ -58,8 +58,8 @@ def _unpacked(settings: Settings, options: argparse.Namespace, folder: Path) -> 
             raise NotRestored(
                 "encrypted deposits need --key, the agent's secret key 加密的托管文件需要以 --key 指定托管机构私钥"
             )
-        opens = SecretKey(options.key.read_text("ascii"))
-        signed = Certificate(options.signer.read_text("ascii") if options.signer else own_key(settings).certificate)
+        opens = SecretKey(options.key.read_text("utf-8"))
+        signed = Certificate(options.signer.read_text("utf-8") if options.signer else own_key(settings).certificate)
         for number, pieces in enumerate(parts.values()):
             signatures = [piece.with_suffix(".sig") for piece in pieces]
             plain.append(join(pieces, signatures, signed, opens, folder / str(number)))

@@ -16,6 +16,7 @@ import asyncpg
 import pysequoia
 from pydantic import SecretStr
 
+from core.settings import Settings
 from core.values import HandleValue, pack
 from node.demo.parts import COMPONENTS
 from node.escrow import client_of, keeper_of
@@ -66,6 +67,7 @@ class Stage:
     keeper: Keeper
     directory: Path
     agent: Any
+    settings: Settings
     now: list[datetime] = field(default_factory=lambda: [SUNDAY])
 
     @property
@@ -164,16 +166,16 @@ async def escrow_here(database: str, directory: Path, session: aiohttp.ClientSes
         settings = box.settings.model_copy(
             update={
                 "escrow_agent_url": box.api.base_url, "escrow_user": "sln-demo",
-                "escrow_password": SecretStr(str(box.settings.peering_password)), "node_prefix": SLN,
+                "escrow_password": SecretStr(str(box.settings.peering_password)), "node_prefix": SLN, "database_url": SecretStr(database),
             }
         )  # fmt: skip
         pool = await asyncpg.create_pool(database, min_size=1, max_size=3)
         connection = await asyncpg.connect(database)
         client = client_of(settings)
         now = [SUNDAY]
-        keeper = await keeper_of(settings, pool, client, now=lambda: now[0], jitter=lambda: 0.0)
         box.desk._clock = lambda: now[0].timestamp()
-        yield Stage(connection, pool, box, client, keeper, directory, box.app[AGENT], now)
+        keeper = await keeper_of(settings, pool, client, now=lambda: now[0], jitter=lambda: 0.0)
+        yield Stage(connection, pool, box, client, keeper, directory, box.app[AGENT], settings, now)
         await client.close()
         await connection.close()
         await pool.close()

@@ -88,6 +88,11 @@ class Keeper:
             await self._later(connection, state["failures"] + 1, str(wrong) or type(wrong).__name__)
         except (Refused, OpenPgpFailed) as wrong:
             await self._stop(connection, str(wrong))
+        except STORE_FAILURES:
+            raise
+        except Exception as wrong:  # a mistake of ours must not take the rest of the exchange along
+            log.exception("escrow stumbled")
+            await self._later(connection, state["failures"] + 1, f"{type(wrong).__name__}: {wrong}")
         else:
             if not moved:
                 at = self._now() + timedelta(seconds=self._pace.look_seconds)
@@ -156,7 +161,10 @@ class Keeper:
         raise NotTaken(f"the report was answered {found.code} {found.message}"[:300])
 
     async def _hear(self, connection: Any, newest: Any) -> bool:
-        """The agent's verdict on this very revision."""
+        """The agent's verdict on this very revision; a report that the top level has lost is sent again (§8.7)."""
+        if not await self._client.was_reported(newest["day"]):
+            await self._move(connection, newest, "uploaded", None)
+            return True
         for said in reversed(await self._client.notifications(newest["day"])):
             report = said.report
             if report is None or (report.id, report.revision) != (newest["id"], newest["revision"]):

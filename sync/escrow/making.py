@@ -27,6 +27,7 @@ from sync.escrow.packing import describe, pack, plain_writer
 from sync.escrow.pgp import Certificate, SecretKey
 from sync.escrow.rows import Row, write_delete, write_record
 from sync.escrow.writing import (
+    END,
     TAIL,
     Head,
     Range,
@@ -85,6 +86,8 @@ async def make_deposit(connection: Any, plan: Plan, packing: Packing, now: datet
             cut.told.update(xid for xid in base.told if xid >= cut.cut_xid)
         head, ranges = await _head(connection, plan, base, packing.sln, cut)
         objects, retold = await _write(connection, head, ranges, base, cut, folder)
+    if base is None and objects != (counted := sum(one.rows for one in ranges)):
+        raise OSError(f"{objects} identifiers were written where the snapshot has {counted}")  # never, or the disk lies
     name = FileName(packing.sln, plan.day, head.kind, plan.revision, "inde")
     files = await asyncio.to_thread(pack, folder, name, packing.agent, packing.signer, packing.part_bytes)
     statement = folder / str(FileName(packing.sln, plan.day, head.kind, plan.revision, "rep"))
@@ -112,9 +115,10 @@ async def read_ranges(
     (next transaction, cut, told), which leaves out what came after a deposit."""
     firsts = ["", *borders]
     next_xid, cut_xid, told = before
-    rows = await connection.fetch(SQL["range_digests"], borders, next_xid, cut_xid, list(told), timeout=_SCAN_SECONDS)
-    found = {row["range"]: Range(firsts[row["range"]], row["rows"], int(row["total"])) for row in rows}
-    return tuple(found.get(place, Range(first, 0, 0)) for place, first in enumerate(firsts))
+    rows = await connection.fetch(
+        SQL["range_digests"], firsts, [*borders, END], next_xid, cut_xid, list(told), timeout=_SCAN_SECONDS
+    )
+    return tuple(Range(first, row["rows"], int(row["total"])) for first, row in zip(firsts, rows, strict=True))
 
 
 async def choose_borders(connection: Any, ranges: int) -> list[str]:
@@ -170,28 +174,35 @@ async def _write(
 async def _write_identifiers(
     connection: Any, entry: IO[bytes], cut: _Cut, since: int, known: list[int], again: dict[str, Row]
 ) -> int:
-    """While a batch is written and compressed in a thread, the next one arrives."""
+    """While a batch is put into XML, the one before is compressed, and the next one arrives."""
     objects, writing = 0, None
     async for rows in _batches(connection, cut.next_xid, since, known):
+        objects += len(rows)
+        text = await asyncio.to_thread(_as_text, rows, cut, again)
         if writing is not None:
             await writing
-        objects += len(rows)
-        for row in rows:
-            cut.saw(row[10])
-            if again:
-                again.pop(row[6], None)
-        writing = asyncio.create_task(asyncio.to_thread(_write_rows, entry, [Row(*row[:10]) for row in rows]))
+        writing = asyncio.create_task(asyncio.to_thread(entry.write, text))
     if writing is not None:
         await writing
-    await asyncio.to_thread(_write_rows, entry, list(again.values()))
+    entry.write("".join(map(write_record, again.values())).encode())
     return objects + len(again)
 
 
-def _write_rows(entry: IO[bytes], rows: list[Row]) -> None:
-    entry.write("".join(map(write_record, rows)).encode())
+def _as_text(rows: list[Any], cut: _Cut, again: dict[str, Row]) -> bytes:
+    written = [Row(*tuple(row)[:10]) for row in rows]
+    for xid in {row["xid"] for row in rows}:
+        cut.saw(xid)
+    for row in written if again else ():
+        again.pop(row.key, None)
+    return "".join(map(write_record, written)).encode()
 
 
 async def _batches(connection: Any, next_xid: int, since: int, known: list[int]) -> AsyncIterator[list[Any]]:
     cursor = await connection.cursor(SQL["rows_since"], next_xid, since, known, timeout=_SCAN_SECONDS)
-    while rows := await cursor.fetch(_BATCH, timeout=_SCAN_SECONDS):
-        yield [tuple(row) for row in rows]
+    coming = asyncio.create_task(cursor.fetch(_BATCH, timeout=_SCAN_SECONDS))
+    try:
+        while rows := await coming:
+            coming = asyncio.create_task(cursor.fetch(_BATCH, timeout=_SCAN_SECONDS))
+            yield rows
+    finally:
+        coming.cancel()

@@ -68,7 +68,7 @@ class EscrowClient:
     async def agent_certificate(self) -> str:
         """What deposits are encrypted to, where it is not pinned: of a box only."""
         _, body = await self._call("GET", f"{self._ends.agent}/deposit/certificate")
-        return body.decode("ascii", "replace")
+        return body.decode("utf-8", "replace")
 
     async def upload(self, folder: Path, names: list[str]) -> None:
         """Parts and signatures first, the written statement last: it says that all is there."""

@@ -32,6 +32,9 @@ class Head:
     counts: Mapping[str, int]
 
 
+END = "\U0010ffff"  # after every key, in order of bytes: a bound that an index can use
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """Rows whose key is `first` or later, up to the next range: how many, and the sum of their digests."""
@@ -69,7 +72,13 @@ def write_ranges(ranges: Iterable[Range]) -> str:
 
 
 def write_row(object_: str, key: str, content: str) -> str:
+    """`content` is JSON, which can say by an escape what XML cannot say."""
+    content = _UNSAYABLE.sub(_as_escape, content)
     return f"<b:row><b:object>{object_}</b:object><b:key>{escape(key)}</b:key><b:content>{escape(content)}</b:content></b:row>"
+
+
+def _as_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def is_node(prefix: str) -> bool:

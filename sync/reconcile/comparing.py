@@ -14,6 +14,7 @@ from sync.escrow.making import SQL, choose_borders, read_ranges
 from sync.escrow.names import read_utc
 from sync.escrow.rows import Row
 from sync.escrow.sending import EscrowClient
+from sync.escrow.writing import END
 
 RANGES = 4_096
 _PAGE = 50_000
@@ -86,7 +87,14 @@ async def _digests_here(connection: Any, first: str, end: str | None, before: An
     digests: dict[str, int] = {}
     while True:
         rows = await connection.fetch(
-            SQL["digests_between"], first, end, before[0], before[1], list(before[2]), _PAGE, timeout=_LIST_SECONDS
+            SQL["digests_between"],
+            first,
+            end or END,
+            before[0],
+            before[1],
+            list(before[2]),
+            _PAGE,
+            timeout=_LIST_SECONDS,
         )
         digests.update((row["key"], row["digest"]) for row in rows)
         if len(rows) < _PAGE:
@@ -97,7 +105,7 @@ async def _digests_here(connection: Any, first: str, end: str | None, before: An
 async def _digests_there(client: EscrowClient, path: str, first: str, end: str | None) -> dict[str, int]:
     digests: dict[str, int] = {}
     while True:
-        rows = (await client.ask(path, {"between": [first, end], "most": _PAGE}))["digests"]
+        rows = (await client.ask(path, {"between": [first, end]}))["digests"]
         digests.update((key, digest) for key, digest in rows)
         if len(rows) < _PAGE:
             return digests

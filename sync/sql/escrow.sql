@@ -32,18 +32,21 @@ WHERE place % greatest(known / $2::integer, 1) = 0 ORDER BY key LIMIT 2 * $2::in
 SELECT greatest(reltuples, 1)::bigint FROM pg_class WHERE oid = 'identifier'::regclass
 
 -- name: range_digests
--- Range 0 lies before the first border; the sum of digests does not depend on the order of rows, so both processors work. Rows
--- of transactions from $3 on, but for those of $4, are left out: $2 is the next transaction's number.
-SELECT width_bucket(i.key, $1::text[]) AS range, sum(1)::bigint AS rows, sum(identifier_digest(i))::text AS total
-FROM identifier i
-WHERE key IS NOT NULL AND ($2::bigint - (($2 - i.xmin::text::bigint) & 4294967295) < $3::bigint
-      OR $2 - (($2 - i.xmin::text::bigint) & 4294967295) = ANY ($4::bigint[]))
-GROUP BY 1
+-- Of the ranges from $1 (included) to $2 (not included), each a walk along the key: width_bucket, which would do it in one scan,
+-- walks through its whole list of texts for every row. Rows of transactions from $4 on, but for those of $5, are left out; $3 is
+-- the next transaction's number.
+SELECT r.place, d.rows, d.total
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r (first, last, place), LATERAL (
+    SELECT coalesce(sum(1), 0)::bigint AS rows, coalesce(sum(identifier_digest(i)), 0)::text AS total
+    FROM identifier i
+    WHERE key >= r.first AND key < r.last AND ($3::bigint - (($3 - i.xmin::text::bigint) & 4294967295) < $4::bigint
+          OR $3 - (($3 - i.xmin::text::bigint) & 4294967295) = ANY ($5::bigint[]))) d
+ORDER BY r.place
 
 -- name: digests_between
--- Of one range, in order of key, from $1 (included) to $2 (not included, NULL: the end); left out as above.
+-- Of one range, in order of key, from $1 (included) to $2 (not included); left out as above.
 SELECT i.key, identifier_digest(i) AS digest FROM identifier i
-WHERE key >= $1 AND ($2::text IS NULL OR key < $2) AND ($3::bigint - (($3 - i.xmin::text::bigint) & 4294967295) < $4::bigint
+WHERE key >= $1 AND key < $2 AND ($3::bigint - (($3 - i.xmin::text::bigint) & 4294967295) < $4::bigint
       OR $3 - (($3 - i.xmin::text::bigint) & 4294967295) = ANY ($5::bigint[]))
 ORDER BY i.key LIMIT $6
 

@@ -43,6 +43,7 @@ _FAULTS = {
     2201: "The prefix of the header is another one",
     2202: "Differential deposit for a Sunday",
 }
+_DISABLED = 2005
 _INBOX, _WORK, _KEY = "escrow-inbox", "escrow-work", "escrow-agent.asc"
 
 
@@ -55,6 +56,7 @@ class EscrowAgent:
         self._directory, self._now = directory, now
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
+        self._untold: list[tuple[str, Notification]] = []
 
     def close(self) -> None:
         for task in self._tasks:
@@ -176,8 +178,11 @@ class EscrowAgent:
                 path.unlink(missing_ok=True)
 
     def notify(self, sln: str, said: Notification) -> Finding:
-        """What the report service makes of it; kept where it is accepted."""
-        return self.receive(sln, write_notification(said))
+        """What the report service makes of it; while the interface is disabled (2005) it is told again later."""
+        found = self.receive(sln, write_notification(said))
+        if found.code == _DISABLED:
+            self._untold.append((sln, said))
+        return found
 
     def receive(self, sln: str, document: bytes) -> Finding:
         """A notification from an agent."""
@@ -202,7 +207,10 @@ class EscrowAgent:
         return self.notify(sln, Notification(NAME, day, MISSING, last_full=self.copies.last_full(sln)))
 
     def clerk(self) -> None:
-        """Yesterday is over for every node that is known."""
+        """What could not be told, and yesterday, which is over for every node that is known."""
+        untold, self._untold = self._untold, []
+        for sln, said in untold:
+            self.notify(sln, said)
         yesterday = self._now().date() - timedelta(days=1)
         for (sln,) in self.documents.rows("introduced"):
             if yesterday >= self.known(sln).created:
@@ -218,10 +226,10 @@ def key_of(directory: Path) -> SecretKey:
     with _making:
         if not path.exists():
             new = path.with_suffix(".new")
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 file.write(new_secret_key("仿真数据托管机构 <agent@localhost>"))
             new.replace(path)
-    return SecretKey(path.read_text("ascii"))
+    return SecretKey(path.read_text("utf-8"))
 
 
 def _agrees(head: Any, report: Report, statement: FileName) -> None:

@@ -17,7 +17,7 @@ from core.sqlfiles import load_sql
 from sync.escrow.names import FULL, HELD, NODE, RECORD, utc_text
 from sync.escrow.reading import Gone, Held, Piece, Shown
 from sync.escrow.rows import Row, digest
-from sync.escrow.writing import Head, Range
+from sync.escrow.writing import END, Head, Range
 
 _SQL = load_sql("sync.toplevel", "escrow.sql")
 COPIES, DOCUMENTS = "escrow-copies.sqlite", "escrow-documents.sqlite"
@@ -148,11 +148,11 @@ class EscrowStore:
 
     def range(self, sln: str, first: str, end: str | None) -> tuple[int, int]:
         """(rows, sum of their digests)."""
-        count, high, low = self._database.execute(_SQL["range_digest"], (sln, first, end, end)).fetchone()
+        count, high, low = self._database.execute(_SQL["range_digest"], (sln, first, end or END)).fetchone()
         return count, (high << 32) + low
 
     def digests(self, sln: str, first: str, end: str | None, most: int) -> list[tuple[str, int]]:
-        return self.rows("digests_between", sln, first, end, end, most)
+        return self.rows("digests_between", sln, first, end or END, most)
 
     def content(self, sln: str, keys: list[str]) -> list[Any]:
         found = ((key, self.value("content_of", sln, key)) for key in keys)

@@ -129,7 +129,7 @@ async def reconcile(request: web.Request) -> web.Response:
     copies, sln, body = request.app[AGENT].copies, request.match_info["sln"], await read_json(request)
     match body:
         case {"ranges": list(ranges)} if len(ranges) <= _MOST_RANGES and all(map(_is_range, ranges)):
-            found = [copies.range(sln, first, end) for first, end in ranges]
+            found = await asyncio.to_thread(lambda: [copies.range(sln, first, end) for first, end in ranges])
             return json_answer(
                 {"base": copies.value("base", sln), "ranges": [[rows, str(total)] for rows, total in found]}
             )
@@ -151,8 +151,10 @@ async def exam(request: web.Request) -> web.Response:
     sln, agent = said.get("sln"), request.app[AGENT]
     if not isinstance(sln, str) or not sln:
         raise BodyInvalid(errors=(FieldProblem("sln", "exam-invalid", "is missing", "缺少"),))
+    if isinstance(said.get("certificate"), str):
+        agent.introduce(sln, said["certificate"], request.app[DESK].now().date())
     with agent.documents.transaction():
-        for name in ("enabled", "created", "certificate"):
+        for name in ("enabled", "created"):
             if name in said:
                 agent.documents.put_fact(sln, name, said[name])
     with agent.copies.transaction():

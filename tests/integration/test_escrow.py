@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,17 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
+from lxml import etree
+from pydantic import SecretStr
 
-from sync.escrow.documents import parse
-from sync.escrow.keeper import Keeper
+from node.console import Refused
+from node.escrow_command import reconcile, restore_files, status_lines
+from sync.escrow.documents import parse, read_answer
+from sync.escrow.keeper import Keeper, read_status, send_now
 from sync.escrow.pgp import SecretKey
 from sync.escrow.reading import schema
 from sync.escrow.restoring import NotRestored
+from sync.escrow.sending import Ends, check_address
 from sync.reconcile.comparing import compare
 from sync.reconcile.repairing import repair_here, repair_there
 from tests.conftest import Servers, fresh_database
@@ -124,7 +130,9 @@ async def test_a_missed_day_and_a_refused_deposit_are_made_good(stage: Stage) ->
     )  # the agent counts one less than the header says, and is told everything again
     assert [row[1:4] for row in (await stage.deposits())[-2:]] == [(0, "DIFF", "refused"), (1, "FULL", "accepted")]
     summary = await stage.box.api.get(f"/info/report/sln-escrow-repository/{SLN}", headers=stage.basic)
-    assert summary.status == 200 and b"Missing_Deposit_Diff" in summary.body and b'date="2026-11-25"' not in summary.body
+    assert (
+        summary.status == 200 and b"Missing_Deposit_Diff" in summary.body and b'date="2026-11-25"' not in summary.body
+    )
     assert schema().validate(parse(summary.body))
 
 
@@ -163,3 +171,89 @@ def without_part(upload: Any) -> Any:
         left[0] = False
 
     return some
+
+
+async def test_the_doors_of_the_box_know_whom_they_serve_and_give_the_results_of_the_table(stage: Stage) -> None:
+    await furnish(stage.connection, 5)
+    assert await stage.settle() == "accepted"
+    api, ours = stage.box.api, stage.basic
+    report = f"/report/sln-escrow-report/{SLN}/20261122001"
+    assert (await api.call("PUT", report, raw=b"<a/>")).status == 401
+    assert (await api.call("PUT", report.replace(SLN, "88.119"), raw=b"<a/>", headers=ours)).status == 403
+    assert (await api.call("PUT", f"/deposit/{SLN}/88.119_2026-11-22_full_R0.rep", raw=b"", headers=ours)).status == 403
+    assert (await api.call("PUT", f"/deposit/{SLN}/..%2Fx", raw=b"", headers=ours)).status in (400, 404)
+    listed = await api.get(f"/info/report/sln-escrow-report/{SLN}/2026-11-22", headers=ours)
+    held = parse(listed.body)[0][1]
+    for code, change in (
+        (1000, (b"", b"")), (2001, (b"FULL", b"HALF")), (2003, (b"version>1<", b"version>2<")),
+        (2201, (b"prefix>88.118<", b"prefix>88.119<")), (2202, (b"FULL", b"DIFF")),
+    ):  # fmt: skip
+        sent = etree.tostring(held).replace(*change) if change[0] else etree.tostring(held)
+        answer = await api.call("PUT", report, raw=sent, headers=ours)
+        assert (read_answer(answer.body).code, answer.status) == (code, 200 if code == 1000 else 400), answer.body
+    said = await api.get(f"/info/report/escrow-agent-notification/{SLN}/2026-11-22", headers=ours)
+    again = await api.call(
+        "POST", f"/report/escrow-agent-notification/{SLN}", raw=etree.tostring(parse(said.body)[0][1]), headers=ours
+    )
+    assert read_answer(again.body).code == 2004  # it has passed already
+    for body in ({}, {"ranges": [["", 1]]}, {"between": [1, None]}, {"keys": [1]}, []):
+        assert (await api.post(f"/ops/v1/reconcile/{SLN}", body, headers=ours)).status in (400, 422)
+    assert (await api.get(f"/info/report/sln-escrow-report/{SLN}/2026-11-21", headers=ours)).status == 404
+
+
+async def test_escrow_waits_for_who_is_away_and_stops_where_it_is_not_wanted(stage: Stage) -> None:
+    await furnish(stage.connection, 5)
+    await stage.box.api.post("/_exam/escrow", {"sln": SLN, "enabled": False})
+    assert await stage.settle() == "uploaded"
+    status = await read_status(stage.connection)
+    assert "2005" in status["stopped"]
+    await stage.box.api.post("/_exam/escrow", {"sln": SLN, "enabled": True})
+    assert await stage.settle() == "uploaded"  # nobody has seen to it
+    await send_now(stage.connection)
+    stage.agent.clerk()  # what the agent could not tell while the interface was disabled
+    assert await stage.settle() == "accepted"
+    stage.next_day()
+    ends = stage.client._ends
+    stage.client._ends = Ends("http://127.0.0.1:9", "http://127.0.0.1:9", ends.user, ends.password)
+    assert await stage.settle(4) == "made"
+    status = await read_status(stage.connection)
+    assert status["stopped"] is None and "no answer" in status["last_error"]
+    due = await stage.connection.fetchval("SELECT due_at FROM escrow_state")
+    assert 60 <= (due - stage.now[0]).total_seconds() <= 3_600
+    stage.client._ends = ends
+    assert await stage.settle() == "accepted"
+    lines = "\n".join(status_lines(await read_status(stage.connection)))
+    assert "20261123001 R0 DIFF accepted" in lines
+    stage.agent.documents._database.execute("DELETE FROM report")  # the top level has lost it
+    await stage.connection.execute("UPDATE escrow_deposit SET state = 'sent' WHERE day = '2026-11-23'")
+    assert await stage.settle() == "accepted"
+    assert stage.agent.documents.rows("reports_of_day", SLN, "2026-11-23")
+
+
+@pytest.mark.parametrize("url", ["sftp://agent/x", "http://agent/x", "https://u@agent", "agent"])
+def test_deposits_go_over_https_only(url: str) -> None:
+    with pytest.raises(ValueError, match=" "):
+        check_address(url)
+
+
+async def test_the_command_line_restores_and_reconciles(stage: Stage, servers: Servers, capsys: Any) -> None:
+    keys = await furnish(stage.connection, 30)
+    assert await stage.settle() == "accepted"
+    agent_key = stage.directory / "toplevel" / "escrow-agent.asc"
+    inbox = stage.directory / "toplevel" / "escrow-inbox" / SLN
+    async with fresh_database(servers) as url:
+        settings = stage.settings.model_copy(update={"database_url": SecretStr(url)})
+        options = Namespace(paths=[inbox], key=agent_key, signer=None)
+        assert await restore_files(settings, options) == 0
+        assert "30" in capsys.readouterr().out
+        with pytest.raises(Refused, match="not empty"):
+            await restore_files(settings, options)
+        with pytest.raises(Refused, match="--key"):
+            await restore_files(settings, Namespace(paths=[inbox], key=None, signer=None))
+    await stage.box.api.post("/_exam/escrow", {"sln": SLN, "spoil": [keys[3]]})
+    assert await reconcile(stage.settings, Namespace(repair=None)) == 1
+    assert keys[3] in capsys.readouterr().out
+    assert await reconcile(stage.settings, Namespace(repair="there")) == 0
+    stage.next_day()
+    assert await stage.settle() == "accepted"
+    assert await reconcile(stage.settings, Namespace(repair=None)) == 0

@@ -54,7 +54,7 @@ def rows(draw: Any) -> Row:
     small = st.integers(1, 2**31 - 1)
     return Row(
         draw(small), draw(st.sampled_from((1, 2))), draw(st.none() | small), draw(st.none() | small), draw(_TIME),
-        draw(st.none() | _TIME), f"88.118/{draw(_NAME)}", draw(st.none() | _NAME), draw(st.none() | _TEXT), pack(values),
+        draw(st.none() | _TIME), f"88.118/{draw(_NAME | st.sampled_from((' ', ' a  b ', '&amp;')))}", draw(st.none() | _NAME), draw(st.none() | _TEXT), pack(values),
     )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def document(rows: list[Row]) -> bytes:
     said = [
         write_head(head, [write_delete("88.118/<gone>")]),
         *map(write_record, rows),
-        write_row("enterprise", "1", '{"a": "<&>"}'),
+        write_row("enterprise", "1", '{"a": "<&>\ufffe"}'),
     ]
     return "".join([*said, write_ranges([Range("", 3, -(2**70)), Range('88.118/ü&"', 0, 0)]), TAIL]).encode()
 

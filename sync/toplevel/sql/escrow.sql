@@ -43,10 +43,10 @@ SELECT namespace, count(*) FROM other WHERE sln = ? GROUP BY namespace
 -- name: range_digest
 -- The sum of digests in halves: a sum of whole ones would overflow.
 SELECT count(*), coalesce(sum(digest >> 32), 0), coalesce(sum(digest & 4294967295), 0)
-FROM copy WHERE sln = ? AND key >= ? AND (? IS NULL OR key < ?)
+FROM copy WHERE sln = ? AND key >= ? AND key < ?
 
 -- name: digests_between
-SELECT key, digest FROM copy WHERE sln = ? AND key >= ? AND (? IS NULL OR key < ?) ORDER BY key LIMIT ?
+SELECT key, digest FROM copy WHERE sln = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?
 
 -- name: content_of
 SELECT row FROM content WHERE sln = ? AND key = ?
