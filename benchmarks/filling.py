@@ -1,8 +1,13 @@
-"""Rows like one that was registered, straight into the table: what is measured afterwards is reading, or writing beside them."""
+"""What has to be there before a measurement: rows like one that was registered, and answers that lie ready in memory."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import asyncpg
+
+from node.load.arrivals import Place, closed_model
+from node.load.questions import json_question
 
 _CHUNK = 1_000_000
 _INSERT = """
@@ -14,7 +19,7 @@ ON CONFLICT DO NOTHING
 
 
 async def fill(url: str, name: str, sample: str, first: int, end: int) -> None:
-    """`<name>-<ten digits>` for the numbers first … end - 1, each with the values of `sample`, which is registered already."""
+    """Straight into the table: `<name>-<ten digits>` for the numbers first … end - 1, each with the values of `sample`, which is registered already."""
     connection = await asyncpg.connect(url, command_timeout=3_600)
     try:
         for start in range(first, end, _CHUNK):
@@ -22,3 +27,11 @@ async def fill(url: str, name: str, sample: str, first: int, end: int) -> None:
         await connection.execute("VACUUM ANALYZE identifier")
     finally:
         await connection.close()
+
+
+async def warm(port: int, identifiers: Sequence[str], times: int = 2) -> None:
+    """Asks for each, so often: an answer lies ready with a worker once that has given it from memory."""
+    for _ in range(times):
+        questions = map(json_question, identifiers)
+        asked = await closed_model(Place("http", "127.0.0.1", port), questions, len(identifiers), 64, 16)
+        assert not asked.errors, asked.errors

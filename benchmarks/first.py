@@ -16,7 +16,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import uvloop
+
 from benchmarks.ceilings import hello, limit_table, missing, pgbench_insert, redis_get
+from benchmarks.filling import warm
 from benchmarks.measured import Measured, interleaved, keep, table
 from benchmarks.own_node import Bench, own_node, post, real_part
 from benchmarks.results import Run
@@ -35,7 +38,7 @@ HELLO, INSERT, REDIS = (
     "pgbench single INSERT, 50 clients",
     "redis-benchmark GET, P=1, 50 clients",
 )
-WARMING = 2  # runs before the first round, so that memory answers and not the tiers behind it
+_WARMING = 4  # times that each is asked for before the first round: workers hold them each for itself
 
 # Models and serials like the real ones; every request another of the known identifiers, at random.
 _RESOLVE = """
@@ -114,10 +117,7 @@ def limit_lines(bench: Bench, hello_url: str) -> dict[str, Callable[[int], Load]
 
 
 def _measure(bench: Bench, hello_url: str, rounds: int) -> dict[str, Measured]:
-    ours = node_lines(bench)
-    for _ in range(WARMING):
-        ours[RESOLVE](0)
-    return interleaved(ours | limit_lines(bench, hello_url), rounds)
+    return interleaved(node_lines(bench) | limit_lines(bench, hello_url), rounds)
 
 
 def _report(lines: dict[str, Measured], options: argparse.Namespace) -> None:
@@ -148,15 +148,16 @@ def _http(bench: Bench, url: str, connections: int, script: str | None = None) -
 
 
 def prepare(bench: Bench) -> None:
-    """The identifiers that are resolved, and the table of the limit, of the same shape as ours."""
+    """The identifiers that are resolved, lying ready, and the table of the limits."""
     model, values = real_part()
+    known = [f"{bench.prefix}/{model}-{serial:08d}" for serial in range(KNOWN)]
     for start in range(0, KNOWN, 5_000):
         items = [
-            {"identifier": f"{bench.prefix}/{model}-{serial:08d}", "values": json.loads(values)}
-            for serial in range(start, min(start + 5_000, KNOWN))
+            {"identifier": identifier, "values": json.loads(values)} for identifier in known[start : start + 5_000]
         ]
         post(bench, "/api/v1/identifiers:batch", {"items": items})
     limit_table(bench)
+    uvloop.run(warm(bench.http_port, known, _WARMING))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.ceilings import bare_handle, bare_http, copy_rows, hello, knot, missing, nginx
-from benchmarks.first import HELLO, INSERT, KNOWN, REDIS, REGISTER, REGISTER_BATCH, RESOLVE, WARMING, prepare
+from benchmarks.first import HELLO, INSERT, KNOWN, REDIS, REGISTER, REGISTER_BATCH, RESOLVE, prepare
 from benchmarks.first import limit_lines as first_limits
 from benchmarks.first import node_lines as first_lines
 from benchmarks.handle_load import answered, checked_sizes, datagrams, pipelined, resolutions
@@ -61,8 +61,6 @@ def http_lines(bench: Bench, place: Path, workers: int) -> Iterator[Lines]:
     with contextlib.ExitStack() as stack:
         plain, constant = stack.enter_context(hello(workers)), stack.enter_context(bare_http())
         lines = first_lines(bench)
-        for _ in range(WARMING):
-            lines[RESOLVE](0)
         lines[PIPELINED] = lambda _: http_pipelined(bench.base_url, path, KNOWN, seconds, place)
         lines[BARE] = lambda _: http_pipelined(constant, "/x%d", 9, seconds, place)
         ceilings = first_limits(bench, plain)

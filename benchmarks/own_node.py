@@ -34,6 +34,10 @@ class Bench:
     seconds: float
 
     @property
+    def http_port(self) -> int:
+        return int(self.base_url.rpartition(":")[2])
+
+    @property
     def database_url(self) -> str:
         return str(json.loads((self.directory / "data" / "running.json").read_text())["database_url"])
 

@@ -23,11 +23,12 @@ import uvloop
 
 from benchmarks.ceilings import bare_http, hello, missing, nginx
 from benchmarks.filling import fill
+from benchmarks.filling import warm as warm_up
 from benchmarks.measured import Measured, interleaved, keep, table
 from benchmarks.own_node import Bench, output, own_node, post, real_part
 from benchmarks.results import Run
 from benchmarks.wrk import Load, wrk
-from node.load.arrivals import Outcome, Place, closed_model, open_model
+from node.load.arrivals import Outcome, Place, open_model
 from node.load.questions import json_question
 
 KNOWN = 100_000
@@ -141,7 +142,7 @@ def _measure(
     name = _name(warm)
     for bench in (warm, bare):
         _load(bench, _FULL_MEMORY if bench is warm else options.rows)
-    _warm(warm)
+    uvloop.run(warm_up(warm.http_port, _known(warm, 0, KNOWN)))
     served = stack.enter_context(nginx(place))
     plain, constant = stack.enter_context(hello(options.workers)), stack.enter_context(bare_http())
     address, seconds = f"/api/handles/{name}-%010d", options.seconds
@@ -185,31 +186,23 @@ def _load(bench: Bench, rows: int) -> None:
     uvloop.run(fill(bench.database_url, _name(bench), sample, 0, rows))
 
 
-def _asked_once(bench: Bench, first: int, end: int) -> None:
-    """Each through the single door."""
-    questions = (json_question(f"{_name(bench)}-{number:010d}") for number in range(first, end))
-    asked = uvloop.run(closed_model(_place(bench), questions, end - first, _CONNECTIONS, _DEEP))
-    assert not asked.errors, asked.errors
-
-
-def _warm(bench: Bench) -> None:
-    """Twice: an answer lies ready once it was given from memory."""
-    for _ in range(2):
-        _asked_once(bench, 0, KNOWN)
+def _known(bench: Bench, first: int, end: int) -> list[str]:
+    return [f"{_name(bench)}-{number:010d}" for number in range(first, end)]
 
 
 def _paced(bench: Bench, seconds: float) -> Outcome:
     """Known identifiers in turn, by a Poisson clock; questions are made beforehand, so that the clock is not late."""
-    questions = [json_question(f"{_name(bench)}-{number:010d}") for number in range(KNOWN)]
-    return uvloop.run(open_model(_place(bench), cycle(questions), PACED_RATE, seconds * 2))
+    questions = [json_question(identifier) for identifier in _known(bench, 0, KNOWN)]
+    return uvloop.run(
+        open_model(Place("http", "127.0.0.1", bench.http_port), cycle(questions), PACED_RATE, seconds * 2)
+    )
 
 
 def _full_memory(bench: Bench) -> tuple[int, int]:
     """MiB of the largest worker at most, and those of them in its cache, once no more goes in."""
     held = 0
     for first in range(KNOWN, _FULL_MEMORY, _BLOCK):
-        for _ in range(2):
-            _asked_once(bench, first, first + _BLOCK)
+        uvloop.run(warm_up(bench.http_port, _known(bench, first, first + _BLOCK)))
         before, held = held, _held_mebibytes(bench)
         if held <= before:
             break
@@ -223,10 +216,6 @@ def _held_mebibytes(bench: Bench) -> int:
         lines = answer.read().decode().splitlines()
     said = next(line for line in lines if line.startswith("biaojie_memory_cache_bytes"))
     return int(float(said.split()[-1])) // 2**20
-
-
-def _place(bench: Bench) -> Place:
-    return Place("http", "127.0.0.1", int(bench.base_url.rpartition(":")[2]))
 
 
 if __name__ == "__main__":

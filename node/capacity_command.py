@@ -34,8 +34,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(loop=uvloop.new_event_loop)
 
 
+def _passed_on(settings: Settings) -> dict[str, str]:
+    """What also holds for the node that is measured: how servers are found here, and how much memory a worker may use."""
+    names = ("embedded", "embedded_account", "memory_cache_bytes")
+    return {name: str(value) for name in names if (value := getattr(settings, name)) != ""}
+
+
 async def capacity(settings: Settings, options: argparse.Namespace) -> int:
-    """Exit status 0 where every door held some rate."""
+    """Exit status 0 where registrations and resolutions held some rate."""
     began = now()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
     output = options.output or settings.data_dir / f"capacity-{began:%Y%m%d-%H%M%S}.json"
@@ -46,7 +52,7 @@ async def capacity(settings: Settings, options: argparse.Namespace) -> int:
         "测量约需两分钟，将启动一个临时节点。Measuring takes up to two minutes, on a node that is thrown away afterwards."
     )
     try:
-        with plain_node(place, settings.worker_count) as node:
+        with plain_node(place, settings.worker_count, None, **_passed_on(settings)) as node:
             doing = Capacity(node, options.registered, options.seconds, lambda name: say(f"  … {name}"))
             measured = await doing.measure()
     finally:

@@ -77,6 +77,11 @@ def card_lines(measured: Measured, p99_milliseconds: float) -> list[str]:
         "解析的是内存中的热门标识；压测程序占用同样的核，各项分别测量。"
         "Resolved were popular identifiers, from memory; the load came from the same cores; each line was measured by itself.",
     ]
+    if not (measured.registering and measured.resolving):
+        lines.append("有通道在任何速率下都超出延迟上限；本机可能另有负载，请空闲时重测。")
+        lines.append(
+            "A door held no rate within the latency; something else may be running here: measure again when it is not."
+        )
     return lines
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from core.sqlfiles import load_sql
 from node.capacity.card import Line, Measured
 from node.capacity.search import Found, highest
 from node.console import Refused
@@ -27,6 +28,7 @@ from node.load.questions import (
 )
 
 PREFIX = "88.118.9001"
+_SQL = load_sql("node", "capacity.sql")
 _POPULAR = 5_000  # that are asked for: few enough that all lie in memory once it is warm
 _BATCH, _BATCH_CONNECTIONS, _RESOLVED_BATCH = 1_000, 4, 100
 # As a component of a manufacturer has them, about 300 bytes.
@@ -89,7 +91,7 @@ class Capacity:
     async def measure(self) -> Measured:
         """Raises `Refused` where the node answers otherwise than it should while nothing is hurried."""
         key = await aboard(self._node, PREFIX)
-        loaded = await self._load(key)
+        loaded, each = await self._load(key), await self._bytes_each()
         singles = await self._highest(
             "register", self._http, (register_question(key, self._new(), _VALUES) for _ in count())
         )
@@ -104,10 +106,9 @@ class Capacity:
             questions = door.questions(lambda: f"{PREFIX}/C-{chosen.randrange(known):09d}")
             resolved[door.name] = await self._highest(door.name, Place(door.kind, "127.0.0.1", port), questions)
             lines.append(_line(door.zh, door.en, resolved[door.name]))
-        disk, free = await self._bytes_each(), shutil.disk_usage(self._node.data).free
-        return Measured(
-            machine(), lines, singles.held, resolved["json"].held, proportional_mebibytes(self._node.data), disk, free
-        )
+        free = shutil.disk_usage(self._node.data).free
+        memory = proportional_mebibytes(self._node.data)
+        return Measured(machine(), lines, singles.held, resolved["json"].held, memory, each, free)
 
     async def _highest(self, name: str, place: Place, questions: Iterator[Question]) -> Found:
         found = await highest(place, questions, self._seconds)
@@ -125,20 +126,20 @@ class Capacity:
         if loaded.errors:
             why = ", ".join(loaded.errors)
             raise Refused(f"batches were not registered: {why}", f"批量注册失败：{why}")
-        self._registered = next(self._serial)
+        self._registered = loaded.identifiers
         self.raw["register-batch"] = {"identifiers": loaded.identifiers, "seconds": loaded.seconds}
         self._say("register-batch")
         return loaded.identifiers / loaded.seconds
 
     async def _bytes_each(self) -> float:
+        """Right after the loading, when nothing else is registered."""
         connection = await asyncpg.connect(self._node.database_url, timeout=10)
         try:
-            rows = await connection.fetchval("SELECT count(*) FROM identifier", timeout=60)
-            size = await connection.fetchval("SELECT pg_total_relation_size('identifier')", timeout=60)
+            size = await connection.fetchval(_SQL["identifier_bytes"], timeout=60)
         finally:
             await connection.close()
-        self.raw["disk"] = {"bytes": size, "identifiers": rows}
-        return float(size / rows)
+        self.raw["disk"] = {"bytes": size, "identifiers": self._registered}
+        return float(size / self._registered)
 
 
 def _line(zh: str, en: str, found: Found) -> Line:

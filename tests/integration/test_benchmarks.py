@@ -76,7 +76,7 @@ def test_capacity_measures_every_door_and_says_what_that_comes_to(node: Plain) -
     assert 100 < measured.disk_bytes_each < 10_000
     assert 50 < measured.memory_mebibytes < 10_000
     assert largest(measured).identifiers > 0
-    assert len(card_lines(measured, 10.0)) == len(measured.lines) + 10
+    assert len(card_lines(measured, 10.0)) >= len(measured.lines) + 10
 
 
 def test_growth_fills_rows_like_registered_ones_and_asks_for_them(node: Plain) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,8 @@ def test_largest_node_meets_ten_times_its_average_and_leaves_a_fifth_of_the_disk
     assert "172,800,000（奖励门槛的 17.3 倍" in card
     assert "20,000/s  p99   5.0 ms" in card
     assert "2,000,000" in card
+    assert "A door held no rate" not in card
+    assert "A door held no rate" in "\n".join(card_lines(replace(measured, registering=0.0), 10.0))
 
 
 def test_a_day_that_was_cut_goes_on_with_the_slice_that_was_not_finished(tmp_path: Path) -> None:
