@@ -12,8 +12,6 @@ from pydantic import SecretStr
 from core.settings import Settings
 from node.console import Refused, say
 from node.drill.evidence import report_text
-from node.drill.running import NAMES, drill
-from node.drill.stand import own_database
 from node.running import require_database, with_running
 
 _FOLDER = "drills"
@@ -21,6 +19,9 @@ _FOLDER = "drills"
 
 async def run_drill(settings: Settings, options: argparse.Namespace) -> int:
     """0 when everything passed. Raises `Refused`."""
+    from node.drill.running import NAMES, drill  # a whole worker and the box: no other command needs them
+    from node.drill.stand import own_database
+
     if unknown := set(options.scenario) - set(NAMES):
         named = ", ".join(sorted(unknown))
         raise Refused(f"{named}: there are {', '.join(NAMES)}", f"{named}：可选 {'、'.join(NAMES)}")
@@ -38,7 +39,11 @@ async def run_drill(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", nargs="*", help=f"only these of 仅执行其中: {', '.join(NAMES)}")
+    parser.add_argument(
+        "scenario",
+        nargs="*",
+        help="only these of 仅执行其中: access, data, monitoring, takeover, transport, authentication",
+    )
     parser.add_argument("--json", action="store_true", help="as JSON 以 JSON 输出")
     parser.add_argument("--report", type=Path, help="where the report goes 报告目录")
 
