@@ -15,8 +15,10 @@ from core.identifier import fold_case, parse_identifier, parse_prefix
 from core.value_intake import check_size, parse_values
 from core.values import HandleValue, pack
 from registry.intake import template_named
+from registry.leasing.book import Leased
 from registry.leasing.numbers import take_numbers
 from registry.leasing.ranges import Ranges, numbers
+from registry.leasing.rows import SQL as LEASES
 from registry.minting import DEFAULT_PATTERN, Pattern, parse_pattern, suffix
 from registry.ownership import still_writable
 from registry.room import Registry
@@ -98,7 +100,8 @@ async def _new(
                 given = await take_numbers(connection, prefix.key, wish.pattern.text, count, registry.lease_grace)
         leased = await registry.leases.of(registry.pool, prefix) if prefix.leases else None
     packed = pack(wish.values)
-    new = []
+    new: list[NewIdentifier] = []
+    open_leases: dict[int, bool] = {}
     for made, number in enumerate(numbers(given)):
         if made % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
@@ -108,10 +111,20 @@ async def _new(
             raise BodyInvalid(errors=(wrong.at("pattern"),)) from None
         identifier.lies_under(prefix.key)
         key = identifier.key(prefix.suffix_case_sensitive)
-        if leased is None or leased.find(key, None) is None:
+        if leased is None or not await _still_leased(registry, leased, key, open_leases):
             whose = principal.enterprise_id, prefix.leases
             new.append(NewIdentifier(key, str(identifier), prefix.key, packed, template_id, *whose))
     return new
+
+
+async def _still_leased(registry: Registry, leased: Leased, key: str, known: dict[int, bool]) -> bool:
+    """The book may know of a lease longer than it lasts: numbers that came back must not be passed over, and lost."""
+    if (span := leased.find(key, None)) is None:
+        return False
+    if span.lease not in known:
+        with store_errors():
+            known[span.lease] = await registry.pool.fetchval(LEASES["still_leased"], span.lease)
+    return known[span.lease]
 
 
 def _parse(body: dict[str, Any], problems: list[FieldProblem]) -> _Wish | None:
