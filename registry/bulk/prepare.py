@@ -25,7 +25,7 @@ from registry.bulk.sheet_rows import sheet_to_csv
 from registry.bulk.verdict_files import write_repeats
 
 SAMPLES = 10
-_RUN_ROWS = 250_000
+_RUN_ROWS = 500_000
 
 
 class Rows(Protocol):
