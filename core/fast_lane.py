@@ -251,18 +251,17 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             return
         ready: list[bytes] = []
-        step, lying, begun = _ANSWERED, self._lane.doors.ready, False
+        step, lying, ends = _ANSWERED, self._lane.doors.ready, b""
         while step is _ANSWERED and self.working is None and self._writable and self._begin < len(self._buffer):
             if lying is not None and self._fields:
-                if not begun:
+                if not ends:
                     lying.begin()
-                    begun = True
-                ends = self._lane.ends(time.perf_counter())
+                    ends = self._lane.ends(time.perf_counter())
                 self._begin = lying.take(self._buffer, self._begin, self._fields, ends, ready)
                 if self._begin >= len(self._buffer):
                     break
             step = self._one(ready)
-        if lying is not None and begun:
+        if lying is not None and ends:
             lying.end(self._source)
         if ready:
             self.quiet_since = time.monotonic()
@@ -285,7 +284,8 @@ class _Connection(asyncio.Protocol):
             return _ELSEWHERE
         began = time.perf_counter()
         line_end = buffer.find(b"\r\n", begin)
-        line, head = _LINE.fullmatch(buffer, begin, line_end), self._lane.head(buffer[line_end : end + 4])
+        line, fields = _LINE.fullmatch(buffer, begin, line_end), buffer[line_end : end + 4]
+        head = self._lane.head(fields)
         if line is None or head is None:
             return _ELSEWHERE
         path = line[2].decode("ascii")
@@ -301,7 +301,7 @@ class _Connection(asyncio.Protocol):
         if size is not None:
             return _ELSEWHERE
         if (lying := self._lane.doors.ready) is not None:
-            self._fields = buffer[line_end : end + 4] if lying.fits(head) else b""
+            self._fields = fields if lying.fits(head) else b""
         return self._answer(ready, "GET", path, line[3], head, b"", end + 4, began)
 
     def _answer(
