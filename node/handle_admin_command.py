@@ -75,7 +75,12 @@ async def list_all(settings: Settings, _: argparse.Namespace) -> int:
     """One line each; never a secret."""
     connection = await connect_database(require_database(with_running(settings)))
     try:
-        for row in await administrators(connection):
+        found = await administrators(connection)
+        if not found:
+            say(
+                "biaojie: no administrators yet; `biaojie handle-admin set` makes one 尚无管理员，可用 handle-admin set 添加"
+            )
+        for row in found:
             ended = (
                 f"revoked {rfc3339(row['revoked_at'])}" if row["revoked_at"] else f"since {rfc3339(row['created_at'])}"
             )
