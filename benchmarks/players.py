@@ -164,7 +164,7 @@ class Player(User):
             wrong = met
         done = time.perf_counter()
         RECORDED.add(self.door, due, done, question.counts, wrong)
-        events.request.fire(  # type: ignore[no-untyped-call]
+        events.request.fire(  # type: ignore[no-untyped-call]  # Locust has no types for it
             request_type=self.kind, name=self.door, response_time=(done - due) * 1000, response_length=len(octets),
             exception=wrong, context={},
         )  # fmt: skip
@@ -266,6 +266,6 @@ for _player in (JsonReader, TcpReader, UdpReader, PageReader, BatchReader, Singl
 del _player  # Locust would take it for one more class
 
 
-@events.quitting.add_listener  # type: ignore[untyped-decorator]
+@events.quitting.add_listener  # type: ignore[untyped-decorator]  # nor for this
 def _write(**_: Any) -> None:
     RECORDED.write()

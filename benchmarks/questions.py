@@ -62,7 +62,7 @@ class Readers:
             yield handle_question(identifier, turn & 0xFFFFFFFF, _HANDLE[kind])
 
     def _same(self, identifier: str, number: int) -> Callable[[bytes], bool]:
-        wanted = {(value["index"], value["type"], value["data"]["value"]) for value in self._dataset.values(number)}  # type: ignore[index]
+        wanted = {(value["index"], value["type"], value["data"]["value"]) for value in self._dataset.values(number)}  # type: ignore[index]  # as the API takes them
 
         def check(body: bytes) -> bool:
             told = orjson.loads(body)
