@@ -7,14 +7,18 @@ the next one. So an idle node answers one caller at once, and a busy one grows i
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 from core.errors import StoreUnavailable
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
+Told = Callable[[R | Exception], None]
 
 
 class Batcher(Generic[T, R]):
@@ -37,23 +41,26 @@ class Batcher(Generic[T, R]):
         self._max_batch = max_batch
         self._max_flights = max_flights
         self._max_waiting = max_waiting
-        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._waiting: deque[tuple[T, Told[R]]] = deque()
         self._flights: set[asyncio.Task[None]] = set()
         self._scheduled = False
 
     def submit(self, item: T) -> asyncio.Future[R]:
         """The future result of `item`."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self.add(item, partial(settle, future))
+        return future
+
+    def add(self, item: T, told: Told[R]) -> None:
+        """The same for who needs no future: `told` is called with the result, or with the error."""
         if len(self._waiting) >= self._max_waiting:
             raise StoreUnavailable(
                 f"More than {self._max_waiting} requests are waiting", f"等待处理的请求超过 {self._max_waiting} 个"
             )
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[R] = loop.create_future()
-        self._waiting.append((item, future))
+        self._waiting.append((item, told))
         if not self._scheduled and len(self._flights) < self._max_flights:
             self._scheduled = True
-            loop.call_soon(self._launch)
-        return future
+            asyncio.get_running_loop().call_soon(self._launch)
 
     def _launch(self) -> None:
         self._scheduled = False
@@ -68,20 +75,32 @@ class Batcher(Generic[T, R]):
         self._flights.discard(flight)
         self._launch()
 
-    async def _fly(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+    async def _fly(self, batch: list[tuple[T, Told[R]]]) -> None:
         try:
             results = await self._run([item for item, _ in batch])
         except BaseException as wrong:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(wrong if isinstance(wrong, Exception) else StoreUnavailable())
+            for _, told in batch:
+                tell(told, wrong if isinstance(wrong, Exception) else StoreUnavailable())
             if not isinstance(wrong, Exception):
                 raise
             return
-        for (_, future), result in zip(batch, results, strict=True):
-            if future.done():
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        for (_, told), result in zip(batch, results, strict=True):
+            tell(told, result)
+
+
+def tell(told: Told[R], result: R | Exception) -> None:
+    """One caller's fault is not the others'."""
+    try:
+        told(result)
+    except Exception:
+        log.exception("a result could not be delivered")
+
+
+def settle(future: asyncio.Future[R], result: R | Exception) -> None:
+    """Give a future its result, or its error; nothing where nobody waits any more."""
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

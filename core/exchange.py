@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -21,7 +21,8 @@ from core.negotiation import language
 from core.problems import MEDIA_TYPE, document
 
 _REQUEST_ID = re.compile(r"[\x20-\x7e]{1,64}")
-_worker_part, _numbers = secrets.token_hex(4).encode(), count(secrets.randbits(31))
+_worker_part = secrets.token_hex(4).encode()
+_LAST_DIGITS = [b"%03x" % number for number in range(0x1000)]
 
 
 class Ask:
@@ -81,6 +82,33 @@ class Answer:
         self.rendered: bytes | None = None  # the fast lane's form of the head, where the answer is kept for later
 
 
+class Later:
+    """An answer that is told instead of awaited: where thousands wait at once, a task for each costs more than its answer.
+
+    What comes may also be a promise, where it takes more than was thought.
+    """
+
+    __slots__ = ("_said", "_told")
+
+    def __init__(self) -> None:
+        self._said: Answer | Awaitable[Answer] | None = None
+        self._told: Callable[[Answer | Awaitable[Answer]], None] | None = None
+
+    def set(self, said: Answer | Awaitable[Answer]) -> None:
+        """Once, by the door."""
+        if self._told is None:
+            self._said = said
+        else:
+            self._told(said)
+
+    def then(self, told: Callable[[Answer | Awaitable[Answer]], None]) -> None:
+        """Once, by the lane."""
+        if self._said is None:
+            self._told = told
+        else:
+            told(self._said)
+
+
 def json_body(body: bytes) -> Any:
     """The body as JSON. Raises `BodyNotJson`."""
     try:
@@ -119,6 +147,13 @@ def request_id_of(sent: str | None) -> str:
     return next_request_id().decode()
 
 
-def next_request_id() -> bytes:
-    """A number that no other request has."""
-    return b"%s%08x" % (_worker_part, next(_numbers) & 0xFFFFFFFF)
+def _request_ids() -> Iterator[bytes]:
+    """Sixteen hexadecimal digits, for ever. By the block: writing each number out takes three times as long."""
+    first = secrets.randbits(20)
+    for block in count(first):
+        begin = b"%s%05x" % (_worker_part, block & 0xFFFFF)
+        for end in _LAST_DIGITS:
+            yield begin + end
+
+
+next_request_id = _request_ids().__next__  # a number that no other request has

@@ -11,38 +11,34 @@ pauses), 75 s of idleness.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
-import httptools
-
 from core.errors import InternalError, Problem
-from core.exchange import Answer, Ask, problem_of, request_id_of
+from core.exchange import Answer, Ask, Later, problem_of
+from core.fast_head import Head, read_head
 from core.rate_limit import RATE_FIELDS
 from core.telemetry import observe_request
 
 log = logging.getLogger(__name__)
 # What a door makes of a request: an answer, a promise of one, or None where it is not for the fast lane.
-Door = Callable[[Ask], "Answer | Awaitable[Answer] | None"]
+Said = Answer | Later | Awaitable[Answer] | None
+Door = Callable[[Ask], Said]
 SourceOf = Callable[[str | None, Mapping[str, str]], str | None]
 
 _MOST_HEAD = 16 * 1024
-_MOST_BODY = 64 * 1024
 _MOST_UNREAD = 128 * 1024
 IDLE_SECONDS = 75.0
 _SWEEP_SECONDS = 5.0
 _STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
-# Requests with these are the framework's business; so are those that say anything twice.
-_ELSEWHERE_FIELDS = frozenset(
-    (b"connection", b"expect", b"transfer-encoding", b"upgrade", b"content-encoding", b"trailer", b"te")
-)
-_KEEP_ALIVE = b"keep-alive"
 _LINE = re.compile(rb"(GET|POST) (/[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/1\.1")  # no `#`, nothing but visible ASCII
 _HEADS_HELD, _HEAD_HELD = 2_000, 2_048  # how many, and bytes of the largest
 
@@ -54,66 +50,22 @@ class _Step(Enum):
 _ANSWERED, _WAIT, _ELSEWHERE = _Step
 
 
-class Head:
-    """The header fields of a request, as one client sends them again and again; shared, so never changed.
-
-    `size` is the stated length of the body, None where none is stated. `memo` is for doors: what they read out of it.
-    """
-
-    __slots__ = ("headers", "memo", "size")
-
-    def __init__(self, headers: dict[str, str], size: int | None) -> None:
-        self.headers = headers
-        self.size = size
-        self.memo: Any = None
-
-    def request_id(self) -> str:
-        return request_id_of(self.headers.get("x-request-id"))
-
-
-class _HeadReader:
-    """What httptools finds in header fields; `plain` is False where the framework must look at them."""
-
-    def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.plain = True
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        lower = name.lower()
-        if lower in _ELSEWHERE_FIELDS and not (lower == b"connection" and value.lower() == _KEEP_ALIVE):
-            self.plain = False
-        text = lower.decode("ascii", "replace")
-        if text in self.headers:
-            self.plain = False
-        self.headers[text] = value.decode("utf-8", "surrogateescape").strip(" \t")
-
-
-def read_head(block: bytes) -> Head | None:
-    """Header fields from the CRLF before them to the empty line after them; None where they are not for the lane."""
-    reader = _HeadReader()
-    try:
-        httptools.HttpRequestParser(reader).feed_data(b"POST / HTTP/1.1" + block)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade):  # Java asks every server to upgrade to h2c
-        return None
-    stated = reader.headers.get("content-length")
-    if not reader.plain or (stated is not None and not (stated.isascii() and stated.isdigit())):
-        return None
-    size = int(stated) if stated is not None else None
-    return None if size is not None and size > _MOST_BODY else Head(reader.headers, size)
-
-
 class Ready(Protocol):
-    """Answers that lie ready, found by the bytes of a request. A turn is `begin`, any number of `take`, `end`."""
+    """Answers that lie ready, found by the bytes of a request. A turn of the loop is `begin`, any number of `take` for any
+    connections, `end`."""
 
     def fits(self, head: Head) -> bool: ...
 
-    def begin(self) -> None: ...
+    def is_probe(self, source: str | None) -> bool: ...
 
-    def take(self, data: bytes, at: int, fields: bytes, ends: bytes, out: list[bytes]) -> int:
-        """Append answers to the requests from `at` on that have these header fields; where the first one begins that has none."""
+    def begin(self, now: float, ends: bytes) -> None: ...
+
+    def take(self, data: bytes, fields: bytes, probe: bool, out: list[bytes]) -> int:
+        """Append answers to the requests at the beginning that have these header fields; where the first one begins that has
+        none."""
         ...
 
-    def end(self, source: str | None) -> None: ...
+    def end(self) -> None: ...
 
 
 class Doors:
@@ -156,6 +108,8 @@ class FastLane:
         self.connections: set[_Connection] = set()
         self._date, self._date_until = b"", 0.0
         self._heads: dict[bytes, Head] = {}
+        self._in_turn = False
+        self._closing: asyncio.Event | None = None
 
     def __call__(self) -> asyncio.Protocol:
         return _Connection(self)
@@ -177,9 +131,25 @@ class FastLane:
             self._date_until = now + 1.0 - time.time() % 1.0
         return self._date
 
-    def ends(self, now: float) -> bytes:
-        """What stands between a request id and the body."""
-        return b"\r\n" + self.date(now) + b"\r\n"
+    def ready(self) -> Ready | None:
+        """What lies ready, for the rest of this turn of the loop: checks, clock and counts are of a turn, not of a request."""
+        ready = self.doors.ready
+        if ready is not None and not self._in_turn:
+            self._in_turn = True
+            now = time.monotonic()
+            ready.begin(now, b"\r\n" + self.date(now) + b"\r\n")
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        return ready
+
+    def _end_turn(self) -> None:
+        self._in_turn = False
+        if self.doors.ready is not None:
+            self.doors.ready.end()
+
+    def settled(self) -> None:
+        """A connection has its answer."""
+        if self._closing is not None:
+            self._closing.set()
 
     async def sweep(self) -> None:
         """Close idle connections, for ever."""
@@ -193,9 +163,12 @@ class FastLane:
         """Let what was asked be answered, for `seconds` at most, then close."""
         for connection in list(self.connections):
             connection.close_if_idle()
-        waiting = [held.working for held in self.connections if held.working is not None]
-        if waiting:
-            await asyncio.wait(waiting, timeout=seconds)
+        self._closing = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(held.working is not None for held in self.connections):
+                    self._closing.clear()
+                    await self._closing.wait()
         for connection in list(self.connections):
             connection.close()
 
@@ -213,7 +186,8 @@ class _Connection(asyncio.Protocol):
         self._fields = b""  # the header fields that it sends again and again, where answers may lie ready for them
         self._writable = True
         self._reading = True
-        self.working: asyncio.Task[None] | None = None
+        self._probe = False
+        self.working: asyncio.Task[None] | Later | None = None
         self.quiet_since = time.monotonic()
 
     # What the transport calls.
@@ -223,11 +197,13 @@ class _Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else None
         self._source = self._lane.source_of(self._peer, {})
+        if (ready := self._lane.doors.ready) is not None:
+            self._probe = ready.is_probe(self._source)
         self._lane.connections.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._lane.connections.discard(self)
-        if self.working is not None:
+        if isinstance(self.working, asyncio.Task):
             self.working.cancel()
 
     def pause_writing(self) -> None:
@@ -238,6 +214,10 @@ class _Connection(asyncio.Protocol):
         self._go_on()
 
     def data_received(self, data: bytes) -> None:
+        if self._fields and not self._buffer and self.working is None and self._writable:
+            data = self._answer_ready(data)
+            if not data:
+                return
         self._buffer = self._buffer + data if self._buffer else data
         self._go_on()
         if len(self._buffer) > _MOST_UNREAD and self._reading and self._transport is not None:
@@ -246,23 +226,30 @@ class _Connection(asyncio.Protocol):
 
     # The work.
 
+    def _answer_ready(self, data: bytes) -> bytes:
+        """Answer what lies ready; what is left of `data`."""
+        lying = self._lane.ready()
+        if lying is None or self._transport is None:
+            return data
+        out: list[bytes] = []
+        taken = lying.take(data, self._fields, self._probe, out)
+        if not taken:
+            return data
+        self._transport.write(b"".join(out))
+        self.quiet_since = time.monotonic()
+        return data[taken:]
+
     def _go_on(self) -> None:
         """Answer what can be answered now; what follows a promise waits for it."""
         if self._transport is None:
             return
         ready: list[bytes] = []
-        step, lying, ends = _ANSWERED, self._lane.doors.ready, b""
+        step, lying = _ANSWERED, self._lane.ready()
         while step is _ANSWERED and self.working is None and self._writable and self._begin < len(self._buffer):
-            if lying is not None and self._fields:
-                if not ends:
-                    lying.begin()
-                    ends = self._lane.ends(time.perf_counter())
-                self._begin = lying.take(self._buffer, self._begin, self._fields, ends, ready)
-                if self._begin >= len(self._buffer):
-                    break
             step = self._one(ready)
-        if lying is not None and ends:
-            lying.end(self._source)
+            if lying is not None and self._fields and self.working is None and step is _ANSWERED:
+                rest = self._buffer[self._begin :]
+                self._begin += lying.take(rest, self._fields, self._probe, ready) if rest else 0
         if ready:
             self.quiet_since = time.monotonic()
             self._transport.write(b"".join(ready))
@@ -329,9 +316,19 @@ class _Connection(asyncio.Protocol):
         self._begin = end
         if isinstance(said, Answer):
             ready.append(self._rendered(ask.request_id, said, method, route, began))
+        elif isinstance(said, Later):
+            self.working = said
+            said.then(partial(self._arrived, ask, route, began))
         else:
             self.working = asyncio.ensure_future(self._answer_later(ask, said, route, began))
         return _ANSWERED
+
+    def _arrived(self, ask: Ask, route: str, began: float, said: Answer | Awaitable[Answer]) -> None:
+        """What a `Later` came to: an answer, or that it takes a task after all."""
+        if isinstance(said, Answer):
+            self._send(self._rendered(ask.request_id, said, ask.method, route, began))
+        else:
+            self.working = asyncio.ensure_future(self._answer_later(ask, said, route, began))
 
     async def _answer_later(self, ask: Ask, promise: Awaitable[Answer], route: str, began: float) -> None:
         RATE_FIELDS.set(None)  # this task may have been begun by the one before it, and have its context
@@ -341,12 +338,18 @@ class _Connection(asyncio.Protocol):
             answer = problem_of(ask, problem)
         except Exception:  # the edge, as in `_said`
             answer = _failed(ask)
+        more = _lines(fields).encode() if (fields := RATE_FIELDS.get()) else b""
+        self._send(self._rendered(ask.request_id, answer, ask.method, route, began, more))
+
+    def _send(self, answer: bytes) -> None:
+        """What a request was waiting for; then what came after it."""
         self.working = None
+        self._lane.settled()
         if self._transport is not None and not self._transport.is_closing():
-            more = _lines(fields).encode() if (fields := RATE_FIELDS.get()) else b""
-            self._transport.write(self._rendered(ask.request_id, answer, ask.method, route, began, more))
+            self._transport.write(answer)
             self.quiet_since = time.monotonic()
-            self._go_on()
+            if self._buffer:
+                self._go_on()
 
     def _rendered(
         self, request_id: str, answer: Answer, method: str, route: str, began: float, more: bytes = b""
@@ -355,9 +358,7 @@ class _Connection(asyncio.Protocol):
         now = time.perf_counter()
         observe_request(route, method, answer.status, now - began)
         head = answer.rendered or fixed_head(answer.status, len(answer.body), answer.headers)
-        return b"".join(
-            (head, more, b"X-Request-Id: ", request_id.encode(), b"\r\n", self._lane.date(now), b"\r\n", answer.body)
-        )
+        return b"".join((head, request_id.encode(), b"\r\n", more, self._lane.date(now), b"\r\n", answer.body))
 
     def _hand_over(self) -> None:
         """aiohttp takes the connection, from the first byte of the request that is not ours."""
@@ -383,7 +384,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
-def _said(door: Door, ask: Ask) -> Answer | Awaitable[Answer] | None:
+def _said(door: Door, ask: Ask) -> Said:
     try:
         return door(ask)
     except Problem as problem:
@@ -403,7 +404,7 @@ def _lines(headers: Mapping[str, str]) -> str:
 
 
 def fixed_head(status: int, size: int, headers: Mapping[str, str]) -> bytes:
-    """Status line and headers of a body of `size` bytes, but for what differs from request to request."""
+    """Status line and headers of a body of `size` bytes up to the request id: then comes what differs from one to the next."""
     length = "" if status in (204, 304) else f"Content-Length: {size}\r\n"
-    fixed = f"{_lines(headers)}{length}X-Content-Type-Options: nosniff\r\nServer: biaojie\r\n"
+    fixed = f"{_lines(headers)}{length}X-Content-Type-Options: nosniff\r\nServer: biaojie\r\nX-Request-Id: "
     return _STATUS_LINES[status] + fixed.encode("utf-8")

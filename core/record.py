@@ -19,9 +19,9 @@ class Status(IntEnum):
     WITHDRAWN = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: making frozen ones takes three times as long, and each look-up makes one
 class Record:
-    """One row of the hot table. `packed` is as in `core.values`; `withdrawal` is JSON text or None."""
+    """One row of the hot table, never changed once made. `packed` is as in `core.values`; `withdrawal` is JSON text or None."""
 
     key: str
     identifier: str  # as first registered

@@ -136,6 +136,27 @@ def render(value: HandleValue, default_timestamp: int) -> dict[str, Any]:
     return shown
 
 
+def public_rendered(packed: bytes, default_timestamp: int) -> list[dict[str, Any]]:
+    """`render` of all public values."""
+    usual_time = iso_time(default_timestamp)
+    shown: list[dict[str, Any]] = []
+    for members in orjson.loads(packed):
+        if len(members) == 3:
+            index, type_, data = members
+            shown.append(
+                {
+                    "index": index,
+                    "type": type_,
+                    "data": {"format": "string", "value": data},
+                    "ttl": DEFAULT_TTL_SECONDS,
+                    "timestamp": usual_time,
+                }
+            )
+        elif (value := HandleValue(*members)).public:
+            shown.append(render(value, default_timestamp))
+    return shown
+
+
 @lru_cache(maxsize=4096)  # values of one record, and records of one second, share it
 def iso_time(unix_seconds: int) -> str:
     """`2026-01-31T10:00:00Z`, as Handle clients expect it."""

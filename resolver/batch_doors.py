@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from aiohttp import web
@@ -19,15 +19,16 @@ from core.errors import (
     Problem,
     StoreUnavailable,
 )
-from core.exchange import Ask, json_body
+from core.exchange import Ask, json_body, json_bytes_of
 from core.identifier import parse_identifier
 from core.problems import brief
-from core.visibility import Viewer
-from core.web import REQUEST_ID, ask_of, json_answer, whole_ask
+from core.visibility import ANYBODY, Viewer
+from core.web import REQUEST_ID, ask_of, web_answer, whole_ask
 from resolver.answers import handle_answer, withdrawn_answer
-from resolver.doors import RESOLVER, openness, stale_header
+from resolver.doors import RESOLVER, openness, ready_answer, stale_header
 from resolver.memory import Entry
 from resolver.preflight import preflight
+from resolver.ready_items import ReadyItems, found_item
 from resolver.referral import Referred, referral_answer
 from resolver.referring import count_referral
 from resolver.room import Resolver
@@ -61,11 +62,24 @@ async def resolve_many(request: web.Request) -> web.StreamResponse:
     ask = await whole_ask(request)
     viewer = await resolver.viewer(ask)
     answers = await _answers(resolver, ask, viewer, _asked(json_body(ask.body)))
-    return json_answer({"items": answers}, headers=stale_header(resolver) | openness(viewer))
+    body = b'{"items":[' + b",".join(answers) + b"]}"
+    return web_answer(json_bytes_of(body, headers=stale_header(resolver) | openness(viewer)))
 
 
-async def _answers(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str]) -> list[dict[str, Any]]:
-    answers: list[dict[str, Any]] = [{} for _ in asked]
+async def _answers(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str]) -> list[bytes]:
+    """The JSON of one answer for each, in order. What lies ready for anybody is taken as it is; the rest is looked up."""
+    answers: list[bytes | None] = [None] * len(asked)
+    if viewer is ANYBODY:
+        answers = ReadyItems(resolver, ask).take(asked)
+    away = [position for position, answer in enumerate(answers) if answer is None]
+    rest = await _looked_up(resolver, ask, viewer, [asked[position] for position in away])
+    for position, told in zip(away, rest, strict=True):
+        answers[position] = told if isinstance(told, bytes) else orjson.dumps(told)
+    return cast("list[bytes]", answers)
+
+
+async def _looked_up(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str]) -> list[dict[str, Any] | bytes]:
+    answers: list[dict[str, Any] | bytes] = [b""] * len(asked)
     keys: dict[int, str] = {}
     for position, text in enumerate(asked):
         try:
@@ -77,19 +91,25 @@ async def _answers(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str
             answers[position] = _referred(text, referred)
     entries = await resolver.lookup.find_many(list(keys.values()))
     for (position, key), entry in zip(keys.items(), entries, strict=True):
-        if not isinstance(entry, StoreUnavailable):
-            resolver.count(ask, Door.BATCH, key, entry)
-        if isinstance(entry, Entry) and entry.aliased:
-            try:
-                entry, _ = await resolver.follow(entry)
-            except _ONE_REFUSED as problem:
-                answers[position] = _refused(asked[position], problem)
-                continue
-            except Referred as referred:
-                answers[position] = _referred(asked[position], referred)
-                continue
-        answers[position] = _batch_answer(resolver, viewer, asked[position], entry)
+        text = asked[position]
+        if isinstance(entry, Exception):
+            answers[position] = _refused(text, _of_store(entry))
+            continue
+        resolver.count(ask, Door.BATCH, key, entry)
+        try:
+            answers[position] = await _batch_answer(resolver, viewer, text, entry)
+        except _ONE_REFUSED as problem:
+            answers[position] = _refused(text, problem)
+        except Referred as referred:
+            answers[position] = _referred(text, referred)
     return answers
+
+
+def _of_store(wrong: Exception) -> StoreUnavailable:
+    """What is no error of the store is one of ours, and no answer to one identifier."""
+    if not isinstance(wrong, StoreUnavailable):
+        raise wrong
+    return wrong
 
 
 async def _stream(request: web.Request, resolver: Resolver) -> web.StreamResponse:
@@ -107,7 +127,7 @@ async def _stream(request: web.Request, resolver: Resolver) -> web.StreamRespons
     count = 0
     async for lines in _turns(request.content.iter_any()):
         answers = await _answers(resolver, ask, viewer, [_identifier_of(line) for line in lines])
-        await response.write(b"".join(orjson.dumps(answer) + b"\n" for answer in answers))
+        await response.write(b"\n".join((*answers, b"")))
         count += len(lines)
     await response.write(orjson.dumps({"summary": {"lines": count}}) + b"\n")
     await response.write_eof()
@@ -143,16 +163,16 @@ def _identifier_of(line: bytes) -> str:
     return line.decode(errors="replace")
 
 
-def _batch_answer(
-    resolver: Resolver, viewer: Viewer, asked: str, entry: Entry | StoreUnavailable | None
-) -> dict[str, Any]:
+async def _batch_answer(resolver: Resolver, viewer: Viewer, asked: str, entry: Entry | None) -> dict[str, Any] | bytes:
     if entry is None:
         return _refused(asked, IdentifierUnknown())
-    if isinstance(entry, StoreUnavailable):
-        return _refused(asked, entry)
+    if entry.aliased:
+        entry, _ = await resolver.follow(entry)
     record = entry.record
     if record.withdrawn:
         return {"identifier": asked, "status": "withdrawn", **withdrawn_answer(record)}
+    if viewer is ANYBODY:
+        return found_item(asked, ready_answer(resolver, entry))
     return {"identifier": asked, "status": "found", **handle_answer(record, resolver.values(record, viewer))}
 
 

@@ -5,8 +5,9 @@ Each but the pages is a function from `Ask` to `Answer`, served by both lanes.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from random import random
 from typing import Literal
@@ -19,8 +20,8 @@ from core.errors import (
     IdentifierMalformed,
     NotResponsible,
 )
-from core.exchange import JSON, Answer, Ask, json_bytes_of, json_of
-from core.fast_lane import Doors, fixed_head
+from core.exchange import JSON, Answer, Ask, Later, json_bytes_of, json_of
+from core.fast_lane import Doors, Said, fixed_head
 from core.handle.administration import PREFIX_RECORDS, Administration, Administrator
 from core.identifier import Identifier
 from core.negotiation import etag_matches, wants
@@ -46,6 +47,7 @@ from resolver.telling import explanation_of, info_of, rule_of
 from resolver.usage.tally import Door
 from resolver.wishes import AT_LEAST_HEADER, Wishes, wishes_of
 
+log = logging.getLogger(__name__)
 _OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
 _PRIVATE = {"Cache-Control": "private, no-store", "Vary": "Authorization, Accept, Accept-Language"}
 _BESIDE = frozenset(("authorization", "if-none-match", AT_LEAST_HEADER))  # make an answer one for this reader
@@ -187,45 +189,81 @@ async def _gs1_resolver(request: web.Request) -> web.Response:
     return describe(request, request.app[RESOLVER].node_name)
 
 
-def _fast_handle_json(resolver: Resolver, ask: Ask) -> Answer | Awaitable[Answer] | None:
+def _fast_handle_json(resolver: Resolver, ask: Ask) -> Said:
     if wants(ask.headers.get("accept", "")) == "html" or is_administrators(ask.headers.get("authorization")):
         return None
-    entry = _held(resolver, ask, _HANDLES, Door.HANDLE_JSON)
-    if entry is None:
+    if (key := _plain_key(resolver, ask, _HANDLES)) is None:
         return handle_json(resolver, ask)
+    entry = resolver.lookup.held(key)
+    if entry is None:
+        return _soon(resolver, ask, Door.HANDLE_JSON, key)
+    if not _is_usual(entry):
+        return handle_json(resolver, ask)
+    resolver.count(ask, Door.HANDLE_JSON, key, entry)
     if not entry.record.key.startswith(PREFIX_RECORDS):  # whose prefix is looked at each time
         resolver.lookup.memory.keep_line(entry, request_line(ask.raw_path))
-    return _ready(resolver, entry)
+    return ready_answer(resolver, entry)
 
 
-def _fast_negotiated(resolver: Resolver, ask: Ask) -> Answer | Awaitable[Answer] | None:
+def _fast_negotiated(resolver: Resolver, ask: Ask) -> Said:
     """Where the first segment looks like a prefix: the node's own pages have no dot there."""
     first, slash, _ = ask.raw_path[1:].partition("/")
     if speaks_gs1(ask.raw_path[1:]):
         return None if wants(ask.headers.get("accept", "")) == "html" else negotiated(resolver, ask)
-    if "." not in first or not slash or (kind := wants(ask.headers.get("accept", ""))) == "html":
+    if "." not in first or not slash or wants(ask.headers.get("accept", "")) == "html":
         return None
-    if asks_for_links(ask) or (entry := _held(resolver, ask, "/", Door.NEGOTIATED)) is None:
+    if asks_for_links(ask) or (key := _plain_key(resolver, ask, "/")) is None:
         return negotiated(resolver, ask)
-    return (kind == "any" and _moved(resolver, ask, entry)) or _ready(resolver, entry)
+    entry = resolver.lookup.held(key)
+    if entry is None:
+        return _soon(resolver, ask, Door.NEGOTIATED, key)
+    if not _is_usual(entry):
+        return negotiated(resolver, ask)
+    resolver.count(ask, Door.NEGOTIATED, key, entry)
+    return _usual_answer(resolver, ask, Door.NEGOTIATED, entry)
 
 
-def _held(resolver: Resolver, ask: Ask, before: str, door: Door) -> Entry | None:
-    """What memory has, where anybody who asks so gets the same of it; counted as a resolution."""
+def _soon(resolver: Resolver, ask: Ask, door: Door, key: str) -> Later:
+    """What memory does not hold; whatever is out of the ordinary there is left to the whole door, nothing counted yet."""
+    later = Later()
+
+    def told(found: Entry | Exception | None) -> None:
+        answer = None
+        if isinstance(found, Entry) and _is_usual(found):
+            try:
+                answer = _usual_answer(resolver, ask, door, found)
+                resolver.count(ask, door, key, found)
+            except Exception:  # the whole door says what it is
+                log.exception("%s cannot be answered at once", key)
+        whole = handle_json if door is Door.HANDLE_JSON else negotiated
+        later.set(answer or whole(resolver, ask))
+
+    resolver.lookup.find_soon(key, told)
+    return later
+
+
+def _plain_key(resolver: Resolver, ask: Ask, before: str) -> str | None:
+    """Of a request whose answer is the same for anybody who asks so, about an identifier that is answered here."""
     if ask.raw_query or not _BESIDE.isdisjoint(ask.headers):
         return None
     try:
-        entry = resolver.lookup.held(key := resolver.key(_identifier(ask, before)))
+        return resolver.key(_identifier(ask, before))
     except Referred:  # said by the door itself
         return None
     except NotResponsible:
         if resolver.recursion is None:
             raise
         return None
-    if entry is None or entry.record.withdrawn or entry.aliased:
-        return None
-    resolver.count(ask, door, key, entry)
-    return entry
+
+
+def _is_usual(entry: Entry) -> bool:
+    return not (entry.record.withdrawn or entry.aliased)
+
+
+def _usual_answer(resolver: Resolver, ask: Ask, door: Door, entry: Entry) -> Answer:
+    if door is Door.NEGOTIATED and wants(ask.headers.get("accept", "")) == "any":
+        return _moved(resolver, ask, entry) or ready_answer(resolver, entry)
+    return ready_answer(resolver, entry)
 
 
 def _identifier(ask: Ask, before: str) -> Identifier:
@@ -258,7 +296,7 @@ def _moved(resolver: Resolver, ask: Ask, entry: Entry) -> Answer | Literal[False
     return entry.moved and _aged(resolver, entry.moved)
 
 
-def _ready(resolver: Resolver, entry: Entry) -> Answer:
+def ready_answer(resolver: Resolver, entry: Entry) -> Answer:
     """The Handle JSON for anybody."""
     if entry.answer is None:
         body = handle_body(entry.record)
@@ -298,7 +336,7 @@ def _record_json(resolver: Resolver, ask: Ask, viewer: Viewer, entry: Entry, wis
     if etag_matches(ask.headers.get("if-none-match", ""), record.etag, weakly=True):
         return Answer(304, b"", headers)
     if viewer is ANYBODY and not (wishes.types or wishes.indexes or wishes.pretty):
-        return _ready(resolver, entry)
+        return ready_answer(resolver, entry)
     values = public_values(record) if wishes.public_only else resolver.values(record, viewer)
     told = handle_answer(record, chosen(values, wishes.types, wishes.indexes))
     return json_bytes_of(orjson.dumps(told, option=orjson.OPT_INDENT_2 if wishes.pretty else 0), headers=headers)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 import asyncpg
 
-from core.batcher import Batcher
+from core.batcher import Batcher, Told, settle, tell
 from core.database import store_errors
 from core.errors import StoreUnavailable
 from core.exchange import Answer
@@ -26,6 +27,7 @@ from resolver.memory import Entry, Memory
 _SQL = load_sql("resolver", "lookup.sql")
 _MEMORY_SECONDS = 300.0  # the feed keeps memory true; this bounds what an unknown fault of it could do
 _BACKFILLS = 8
+_ABSENT = LookupError()  # the shared cache does not say
 _FROM_MEMORY = LOOKUPS.labels("memory")
 _FROM_CACHE = LOOKUPS.labels("redis")
 _FROM_STORE = LOOKUPS.labels("postgresql")
@@ -51,8 +53,8 @@ class Lookup:
         self._memory = memory
         self._negative_seconds = negative_seconds
         self._stale_limit_seconds = stale_limit_seconds
-        self._flights: dict[str, asyncio.Future[Entry | None]] = {}
-        self._from_cache: Batcher[str, Entry | None] = Batcher(self._read_cache, max_batch=512, max_flights=4)
+        self._flights: dict[str, list[Told[Entry | None]]] = {}
+        self._from_cache: Batcher[str, Entry | None] = Batcher(self._read_cache, max_batch=512, max_flights=2)
         self._from_store: Batcher[str, Entry | None] = Batcher(self._read_store, max_batch=1_000, max_flights=2)
         self._backfills: set[asyncio.Task[None]] = set()
 
@@ -97,11 +99,25 @@ class Lookup:
         """The record with this canonical key, None when there is none. Raises `StoreUnavailable`."""
         if (entry := self.held(key)) is not None:
             return entry
-        if not self._feed.stale_seconds and self._memory.is_missing(key, time.monotonic()):
+        if self.is_missing(key):
             _UNKNOWN.inc()
             return None
-        # Shielded: one caller going away must not take the answer from the others.
-        return await asyncio.shield(self._flight(key))
+        found: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
+        self.find_soon(key, partial(settle, found))
+        return await found
+
+    def is_missing(self, key: str) -> bool:
+        """Whether memory knows, at this moment, that there is no such record."""
+        return not self._feed.stale_seconds and self._memory.is_missing(key, time.monotonic())
+
+    def find_soon(self, key: str, told: Told[Entry | None]) -> None:
+        """What memory does not hold: `told` is called with the record, None where there is none, or `StoreUnavailable`."""
+        waiting = self._flights.get(key)
+        if waiting is not None:
+            waiting.append(told)
+            return
+        self._from_cache.add(key, partial(self._landed, key))
+        self._flights[key] = [told]
 
     async def find_newer(self, key: str, at_least: int) -> Entry | None:
         """As `find`, passing over tiers whose version is below `at_least`; 0 passes over all but PostgreSQL.
@@ -111,48 +127,74 @@ class Lookup:
         entry = self.held(key) if at_least else None
         if entry is not None and entry.record.version >= at_least:
             return entry
-        return await asyncio.shield(self._from_store.submit(key))
+        return await self._from_store.submit(key)
 
-    async def find_many(self, keys: Sequence[str]) -> list[Entry | StoreUnavailable | None]:
-        """One result for each key, in order; a key that could not be read gets its own error."""
-        found = await asyncio.gather(*(self.find(key) for key in keys), return_exceptions=True)
-        for result in found:
-            if isinstance(result, BaseException) and not isinstance(result, StoreUnavailable):
-                raise result
-        return [
-            result for result in found if not isinstance(result, BaseException) or isinstance(result, StoreUnavailable)
-        ]
+    async def find_many(self, keys: Sequence[str]) -> list[Entry | Exception | None]:
+        """One result for each key, in order; a key that could not be read gets its own `StoreUnavailable`."""
+        found: dict[str, Entry | Exception | None] = {}
+        away: dict[str, None] = {}  # in order, each once
+        for key in keys:
+            try:
+                entry = self.held(key)
+            except StoreUnavailable as gone:
+                found[key] = gone
+                continue
+            if entry is not None or self.is_missing(key):
+                found[key] = entry
+            else:
+                away[key] = None
+        if away:
+            await self._find_away(list(away), found)
+        return [found[key] for key in keys]
+
+    async def _find_away(self, keys: list[str], found: dict[str, Entry | Exception | None]) -> None:
+        """Add to `found` what memory does not hold."""
+        all_told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        left = len(keys)
+
+        def told(key: str, result: Entry | Exception | None) -> None:
+            nonlocal left
+            found[key] = result
+            left -= 1
+            if not left and not all_told.done():
+                all_told.set_result(None)
+
+        for key in keys:
+            try:
+                self.find_soon(key, partial(told, key))
+            except StoreUnavailable as full:
+                told(key, full)
+        await all_told
 
     def count_answer(self, entry: Entry, answer: Answer) -> None:
         self._memory.count_answer(entry, answer)
 
-    def _flight(self, key: str) -> asyncio.Future[Entry | None]:
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = self._from_cache.submit(key)
-            flight.add_done_callback(lambda done: self._landed(key, done))
-        return flight
+    def _landed(self, key: str, result: Entry | Exception | None) -> None:
+        """From the shared cache; what it has not is asked of the store."""
+        if result is _ABSENT:
+            try:
+                self._from_store.add(key, partial(self._told_all, key))
+                return
+            except StoreUnavailable as full:
+                result = full
+        self._told_all(key, result)
 
-    def _landed(self, key: str, done: asyncio.Future[Entry | None]) -> None:
-        self._flights.pop(key, None)
-        if not done.cancelled():
-            done.exception()  # seen: whoever waited has it too
+    def _told_all(self, key: str, result: Entry | Exception | None) -> None:
+        for told in self._flights.pop(key, ()):
+            tell(told, result)
 
     async def _read_cache(self, keys: list[str]) -> list[Entry | Exception | None]:
         stored = await self._cache.get_many(keys)
         now = time.monotonic()
-        found: dict[str, Entry | Exception | None] = {}
-        for key, octets in zip(keys, stored, strict=True):
-            record = _decoded(octets) if octets is not None else None
-            if record is not None and record.key == key and record.version >= self._memory.floor(key):
-                found[key] = self._memory.put(record, now, "redis")
-        if found:
-            _FROM_CACHE.inc(len(found))
-        missing = [key for key in keys if key not in found]
-        if missing:
-            entries = await asyncio.gather(*(self._from_store.submit(key) for key in missing), return_exceptions=True)
-            found.update(zip(missing, map(_not_fatal, entries), strict=True))
-        return [found[key] for key in keys]
+        found = [self._from_octets(key, octets, now) for key, octets in zip(keys, stored, strict=True)]
+        _FROM_CACHE.inc(len(found) - found.count(_ABSENT))
+        return found
+
+    def _from_octets(self, key: str, octets: bytes | None, now: float) -> Entry | Exception | None:
+        record = _decoded(octets) if octets is not None else None
+        if record is None or record.key != key or record.version < self._memory.floor(key):
+            return _ABSENT
+        return self._memory.put(record, now, "redis")
 
     async def _read_store(self, keys: list[str]) -> list[Entry | None]:
         asked_at = time.monotonic()
@@ -185,9 +227,3 @@ def _decoded(octets: bytes) -> Record | None:
         return decode_record(octets)
     except (ValueError, TypeError):
         return None
-
-
-def _not_fatal(result: Entry | BaseException | None) -> Entry | Exception | None:
-    if isinstance(result, BaseException) and not isinstance(result, Exception):
-        raise result
-    return result

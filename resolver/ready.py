@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from core.exchange import next_request_id
-from core.fast_lane import Head
+from core.fast_head import Head
 from core.negotiation import wants
 from core.telemetry import observe_requests
 from resolver.memory import Entry
@@ -28,15 +28,16 @@ def request_line(path: str) -> bytes:
 
 
 class ReadyAnswers:
-    """One for each worker (`core.fast_lane.Ready`). A turn is `begin`, any number of `take`, `end`."""
+    """One for each worker (`core.fast_lane.Ready`)."""
 
     def __init__(self, resolver: Resolver, route: str) -> None:
         self._resolver = resolver
         self._route = route
-        self._lines = resolver.lookup.memory.lines
-        self._counts: dict[str, int] = {}
+        self._find = resolver.lookup.memory.lines.get
+        self._counts: tuple[dict[str, int], dict[str, int]] = ({}, {})  # by prefix: of readers, of probes
         self._began = self._oldest = 0.0
         self._second = 0
+        self._ends = b""
         self._open = False
 
     def fits(self, head: Head) -> bool:
@@ -46,24 +47,34 @@ class ReadyAnswers:
             head.memo = plain and wants(head.headers.get("accept", "")) != "html"
         return bool(head.memo)
 
-    def begin(self) -> None:
+    def is_probe(self, source: str | None) -> bool:
+        """Whether what a client at this address asks is counted apart; a key, which would say so too, does not fit here."""
+        return self._resolver.probes.mark(source, {})
+
+    def begin(self, now: float, ends: bytes) -> None:
+        """A turn at `now` (monotonic seconds); `ends` stands between a request id and the body."""
         lookup = self._resolver.lookup
         self._open = not lookup.stale_seconds
-        self._began = time.monotonic()
-        self._oldest = lookup.oldest_kept(self._began)
-        self._second = int(self._began)
+        self._began = now
+        self._oldest = lookup.oldest_kept(now)
+        self._second = int(now)
+        self._ends = ends
 
-    def take(self, data: bytes, at: int, fields: bytes, ends: bytes, out: list[bytes]) -> int:
-        """Append answers to `out`, from the request at `at` on, whose header fields must be `fields` (with the line ends around
-        them); `ends` closes each head. Returns where the first request begins that has no answer lying ready."""
-        lines, counts, oldest, second = self._lines, self._counts, self._oldest, self._second
+    def take(self, data: bytes, fields: bytes, probe: bool, out: list[bytes]) -> int:
+        """Append answers to `out` for the requests at the beginning of `data`, whose header fields must be `fields` (with the
+        line ends around them). Returns where the first request begins that has no answer lying ready.
+
+        Cut at the fields, each piece is a request line; where a head has other fields besides, it is none that is held.
+        """
+        if not self._open:
+            return 0
+        find, counts, oldest, second, ends = self._find, self._counts[probe], self._oldest, self._second, self._ends
+        pieces = data.split(fields)
+        del pieces[-1]  # not ended by the fields
+        at = taken = 0
         size = len(fields)
-        while self._open:
-            end = data.find(b"\r\n\r\n", at) + 4
-            start = end - size
-            if end < 4 or data[start:end] != fields:
-                break
-            entry = lines.get(data[at:start])
+        for line in pieces:
+            entry = find(line)
             if entry is None or entry.stored_at < oldest or (answer := entry.answer) is None or answer.rendered is None:
                 break
             prefix = entry.prefix
@@ -75,22 +86,23 @@ class ReadyAnswers:
             counts[prefix] = count + 1
             if entry.touched != second:
                 self._touch(entry, second)
-            out += (answer.rendered, b"X-Request-Id: ", next_request_id(), ends, answer.body)
-            at = end
+            out += (answer.rendered, next_request_id(), ends, answer.body)
+            at += len(line) + size
+            taken += 1
+        self._resolver.tally.note(taken)
         return at
 
-    def end(self, source: str | None) -> None:
-        """Count what the turn answered, to a client at `source`."""
-        if not self._counts:
-            return
-        resolver, answered = self._resolver, 0
-        probe = resolver.probes.mark(source, {})
-        for prefix, count in self._counts.items():
-            resolver.tally.add(prefix, Door.HANDLE_JSON, Outcome.FOUND, probe, count)
-            answered += count
-        self._counts.clear()
-        resolver.lookup.count_ready(answered)
-        observe_requests(self._route, "GET", 200, (time.monotonic() - self._began) / answered, answered)
+    def end(self) -> None:
+        """Count what the turn answered."""
+        answered = 0
+        for probe, counts in enumerate(self._counts):
+            for prefix, count in counts.items():
+                self._resolver.tally.add_noted(prefix, Door.HANDLE_JSON, Outcome.FOUND, bool(probe), count)
+                answered += count
+            counts.clear()
+        if answered:
+            self._resolver.lookup.count_ready(answered)
+            observe_requests(self._route, "GET", 200, (time.monotonic() - self._began) / answered, answered)
 
     def _touch(self, entry: Entry, second: int) -> None:
         entry.touched = second

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from core.errors import IdentifierGone, IdentifierMalformed, NotResponsible, StoreUnavailable
+from core.errors import IdentifierGone, IdentifierMalformed, NotResponsible
 from core.exchange import ANY_ORIGIN, Answer, Ask
 from core.identifier import SchemeIdentifier
 from core.schemes import primary_keys
@@ -66,7 +66,7 @@ async def find(resolver: Resolver, ask: Ask, wishes: Wishes) -> list[tuple[Gs1Ke
     else:
         found = []
         for entry in await resolver.lookup.find_many(keys):
-            if isinstance(entry, StoreUnavailable):
+            if isinstance(entry, Exception):
                 raise entry
             found.append(entry)
     held = [

@@ -59,9 +59,16 @@ class Tally:
         self.answered: MutableSequence[int] | memoryview = [0]  # all of this run; see resolver/usage/noted.py
 
     def add(self, prefix: str, door: str, outcome: str, probe: bool = False, count: int = 1) -> None:
+        self.add_noted(prefix, door, outcome, probe, count)
+        self.note(count)
+
+    def note(self, count: int) -> None:
+        """So many are answered now; `add_noted` says what they were, in the same turn of the loop."""
+        self.answered[0] += count
+
+    def add_noted(self, prefix: str, door: str, outcome: str, probe: bool, count: int) -> None:
         line = (self.minute, prefix, door, outcome, probe)
         self._open[line] = self._open.get(line, 0) + count
-        self.answered[0] += count
 
     @property
     def waiting(self) -> int:
