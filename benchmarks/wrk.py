@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
-_TAIL = re.compile(r"^\s+99%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
+_TAIL = re.compile(r"^\s+99%\s+([\d.]+)(us|ms|s)\s*$", re.MULTILINE)
 _WRONG = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.+)")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 

@@ -40,9 +40,11 @@ _NO_RUN = "unknown"
 _PUT = f"""
 for i, key in ipairs(KEYS) do
   local new = ARGV[i + 1]
-  local held = redis.call('GETRANGE', key, 0, {VERSION_DIGITS - 1})
-  if held == '' or tonumber(held) <= tonumber(string.sub(new, 1, {VERSION_DIGITS})) then
-    redis.call('SET', key, new, 'EX', ARGV[1])
+  if not redis.call('SET', key, new, 'NX', 'EX', ARGV[1]) then
+    local held = redis.call('GETRANGE', key, 0, {VERSION_DIGITS - 1})
+    if held == '' or tonumber(held) <= tonumber(string.sub(new, 1, {VERSION_DIGITS})) then
+      redis.call('SET', key, new, 'EX', ARGV[1])
+    end
   end
 end
 """
@@ -71,6 +73,7 @@ class SharedCache:
         self._listener: Redis = Redis.from_url(url, socket_connect_timeout=timeout_seconds)
         self._put_script = self._redis.register_script(_PUT)
         self._drop_script = self._redis.register_script(_DROP_OLDER)
+        self._scripts: dict[str, Any] = {}  # of `evaluate`, as many as the code has
         self._prefix = f"biaojie:{node_id}:i:".encode()
         self._position = f"biaojie:{node_id}:feed-position"
         self._once = f"biaojie:{node_id}:once:"
@@ -140,6 +143,14 @@ class SharedCache:
         """What was left under the name, for this caller alone; None where there is nothing or Redis is lost."""
         found = await self._attempt(self._redis.getdel(self._once + name))
         return cast("bytes | None", found)
+
+    async def evaluate(self, script: str, name: str, *arguments: bytes | int) -> Any:
+        """What a Lua script makes of what lies under one name (`KEYS[1]`), at once; None where Redis is lost. A script says
+        something in every case, so that nothing means that."""
+        held = self._scripts.get(script)
+        if held is None:
+            held = self._scripts[script] = self._redis.register_script(script)
+        return await self._attempt(held(keys=[self._once + name], args=arguments))
 
     async def version_of(self, key: str) -> int | None:
         """The version of the record held here, None where there is none to be read."""

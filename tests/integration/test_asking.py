@@ -133,6 +133,23 @@ async def test_a_batch_of_lines_shows_each_reader_its_own(known: Node) -> None:
         assert {value["type"] for value in orjson.loads(answer.body.splitlines()[0])["values"]} == types
 
 
+async def test_a_batch_from_memory_says_what_the_first_one_said(known: Node) -> None:
+    """The second time items lie ready; spelled otherwise they are looked up; a withdrawal ends it, and a key sees its own."""
+    name = f"{known.prefix}/KNOWN-again"
+    registered = await known.owner.post("/api/v1/identifiers", item(name))
+    assert registered.status == 201
+    asked = {"identifiers": [name.upper(), name, f"{known.prefix}/none", "no slash", name.upper()]}
+    first = await known.anybody.post("/api/v1/resolve", asked)
+    second = await known.anybody.post("/api/v1/resolve", asked)
+    assert first.body == second.body
+    told = first.json["items"]
+    assert [one["status"] for one in told] == ["found", "found", "unknown", "malformed", "found"]
+    assert told[0] | {"identifier": name} == told[1] and told[0] == told[4]
+    await known.owner.post(f"/api/v1/identifiers/{at(name)}/withdraw", {"reason": "换代"})
+    gone = (await known.anybody.post("/api/v1/resolve", asked)).json["items"]
+    assert [one["status"] for one in gone] == ["withdrawn", "withdrawn", "unknown", "malformed", "withdrawn"]
+
+
 async def test_item_is_counted_with_its_versions(node: Node) -> None:
     """`min_version` on a node that has only the first version is no reason to look further than memory."""
     await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/one"))

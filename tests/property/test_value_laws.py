@@ -26,6 +26,7 @@ from core.values import (
     unpack,
     without_timestamps,
 )
+from resolver.answers import handle_answer, handle_body, public_values
 
 LAWS = settings(deadline=None, max_examples=200)
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -168,6 +169,12 @@ records = st.builds(
     moments,
     st.none() | st.integers(1, 2**31 - 1),
 )
+
+
+@LAWS
+@given(records)
+def test_an_answer_made_at_once_is_the_one_made_value_by_value(record: Record) -> None:
+    assert handle_body(record) == orjson.dumps(handle_answer(record, public_values(record)))
 
 
 @LAWS
