@@ -85,28 +85,18 @@ class Answer:
 class Later:
     """An answer that is told instead of awaited: where thousands wait at once, a task for each costs more than its answer.
 
-    What comes may also be a promise, where it takes more than was thought.
+    What comes may also be a promise, where it takes more than was thought. The lane says `then` in the turn in which the door
+    made it; the door says `set` in a later one.
     """
 
-    __slots__ = ("_said", "_told")
-
-    def __init__(self) -> None:
-        self._said: Answer | Awaitable[Answer] | None = None
-        self._told: Callable[[Answer | Awaitable[Answer]], None] | None = None
-
-    def set(self, said: Answer | Awaitable[Answer]) -> None:
-        """Once, by the door."""
-        if self._told is None:
-            self._said = said
-        else:
-            self._told(said)
+    __slots__ = ("_told",)
+    _told: Callable[[Answer | Awaitable[Answer]], None]
 
     def then(self, told: Callable[[Answer | Awaitable[Answer]], None]) -> None:
-        """Once, by the lane."""
-        if self._said is None:
-            self._told = told
-        else:
-            told(self._said)
+        self._told = told
+
+    def set(self, said: Answer | Awaitable[Answer]) -> None:
+        self._told(said)
 
 
 def json_body(body: bytes) -> Any:

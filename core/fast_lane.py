@@ -5,7 +5,7 @@ order; at the first one that is anything else the connection, with all that was 
 `transport.set_protocol` and stays there. What a door says on this lane is what it says on the other.
 
 Bounds: a head of 16 KiB, a body of 64 KiB (more goes to aiohttp, which has its own), 128 KiB of unread requests (reading
-pauses), 75 s of idleness.
+pauses), 64 requests of a connection under way, 75 s of idleness.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import contextlib
 import logging
 import re
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from enum import Enum
@@ -36,6 +37,7 @@ SourceOf = Callable[[str | None, Mapping[str, str]], str | None]
 
 _MOST_HEAD = 16 * 1024
 _MOST_UNREAD = 128 * 1024
+_MOST_WAITING = 64
 IDLE_SECONDS = 75.0
 _SWEEP_SECONDS = 5.0
 _STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
@@ -166,15 +168,28 @@ class FastLane:
         self._closing = asyncio.Event()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while any(held.working is not None for held in self.connections):
+                while any(held.waiting for held in self.connections):
                     self._closing.clear()
                     await self._closing.wait()
         for connection in list(self.connections):
             connection.close()
 
 
+class _Slot:
+    """The place of an answer that comes later among those of its connection."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: bytes | None = None) -> None:
+        self.answer = answer
+
+
 class _Connection(asyncio.Protocol):
-    """One connection, for as long as it is on the lane. Of `_buffer`, what lies before `_begin` was answered."""
+    """One connection, for as long as it is on the lane. Of `_buffer`, what lies before `_begin` was answered or is being.
+
+    Requests that follow each other without waiting are looked up together and answered in order, GETs alone (RFC 9112 §9.3.2):
+    a POST begins when everything before it is answered, and what follows waits for it.
+    """
 
     def __init__(self, lane: FastLane) -> None:
         self._lane = lane
@@ -187,7 +202,9 @@ class _Connection(asyncio.Protocol):
         self._writable = True
         self._reading = True
         self._probe = False
-        self.working: asyncio.Task[None] | Later | None = None
+        self.waiting: deque[_Slot] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._alone = False  # what is under way is no GET
         self.quiet_since = time.monotonic()
 
     # What the transport calls.
@@ -203,8 +220,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         self._lane.connections.discard(self)
-        if isinstance(self.working, asyncio.Task):
-            self.working.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -214,7 +231,7 @@ class _Connection(asyncio.Protocol):
         self._go_on()
 
     def data_received(self, data: bytes) -> None:
-        if self._fields and not self._buffer and self.working is None and self._writable:
+        if self._fields and not self._buffer and not self.waiting and self._writable:
             data = self._answer_ready(data)
             if not data:
                 return
@@ -240,27 +257,37 @@ class _Connection(asyncio.Protocol):
         return data[taken:]
 
     def _go_on(self) -> None:
-        """Answer what can be answered now; what follows a promise waits for it."""
+        """Answer, or begin to, what can be now."""
         if self._transport is None:
             return
-        ready: list[bytes] = []
+        out: list[bytes] = []
         step, lying = _ANSWERED, self._lane.ready()
-        while step is _ANSWERED and self.working is None and self._writable and self._begin < len(self._buffer):
-            step = self._one(ready)
-            if lying is not None and self._fields and self.working is None and step is _ANSWERED:
-                rest = self._buffer[self._begin :]
-                self._begin += lying.take(rest, self._fields, self._probe, ready) if rest else 0
-        if ready:
-            self.quiet_since = time.monotonic()
-            self._transport.write(b"".join(ready))
+        while step is _ANSWERED and self._takes_more() and self._begin < len(self._buffer):
+            step = self._one(out)
+            rest = self._buffer[self._begin :]
+            if lying is not None and self._fields and step is _ANSWERED and rest and self._takes_more():
+                self._begin += lying.take(rest, self._fields, self._probe, out)
+        self._say(out)
         self._buffer, self._begin = self._buffer[self._begin :], 0
-        if step is _ELSEWHERE:
+        if step is _ELSEWHERE and not self.waiting:
             self._hand_over()
         elif not self._reading and len(self._buffer) <= _MOST_UNREAD:
             self._reading = True
             self._transport.resume_reading()
 
-    def _one(self, ready: list[bytes]) -> _Step:
+    def _takes_more(self) -> bool:
+        return self._writable and not self._alone and len(self.waiting) < _MOST_WAITING
+
+    def _say(self, out: list[bytes]) -> None:
+        """Send answers, behind those that are still to come."""
+        if out and self.waiting:
+            self.waiting.append(_Slot(b"".join(out)))
+        elif out:
+            self.quiet_since = time.monotonic()
+            self._transport.write(b"".join(out))
+        out.clear()
+
+    def _one(self, out: list[bytes]) -> _Step:
         """The next request of the buffer."""
         buffer, begin = self._buffer, self._begin
         end = buffer.find(b"\r\n\r\n", begin)
@@ -280,20 +307,20 @@ class _Connection(asyncio.Protocol):
         if line[1] == b"POST":
             if size is None:
                 return _ELSEWHERE
-            if len(buffer) < end + 4 + size:
+            if len(buffer) < end + 4 + size or self.waiting:
                 return _WAIT
             return self._answer(
-                ready, "POST", path, line[3], head, buffer[end + 4 : end + 4 + size], end + 4 + size, began
+                out, "POST", path, line[3], head, buffer[end + 4 : end + 4 + size], end + 4 + size, began
             )
         if size is not None:
             return _ELSEWHERE
         if (lying := self._lane.doors.ready) is not None:
             self._fields = fields if lying.fits(head) else b""
-        return self._answer(ready, "GET", path, line[3], head, b"", end + 4, began)
+        return self._answer(out, "GET", path, line[3], head, b"", end + 4, began)
 
     def _answer(
         self,
-        ready: list[bytes],
+        out: list[bytes],
         method: str,
         path: str,
         query: bytes | None,
@@ -315,22 +342,29 @@ class _Connection(asyncio.Protocol):
             return _ELSEWHERE
         self._begin = end
         if isinstance(said, Answer):
-            ready.append(self._rendered(ask.request_id, said, method, route, began))
-        elif isinstance(said, Later):
-            self.working = said
-            said.then(partial(self._arrived, ask, route, began))
+            out.append(self._rendered(ask.request_id, said, method, route, began))
+            return _ANSWERED
+        self._say(out)
+        slot = _Slot()
+        self.waiting.append(slot)
+        self._alone = method != "GET"
+        arrived = partial(self._arrived, slot, ask, route, began)
+        if isinstance(said, Later):
+            said.then(arrived)
         else:
-            self.working = asyncio.ensure_future(self._answer_later(ask, said, route, began))
+            arrived(said)
         return _ANSWERED
 
-    def _arrived(self, ask: Ask, route: str, began: float, said: Answer | Awaitable[Answer]) -> None:
+    def _arrived(self, slot: _Slot, ask: Ask, route: str, began: float, said: Answer | Awaitable[Answer]) -> None:
         """What a `Later` came to: an answer, or that it takes a task after all."""
         if isinstance(said, Answer):
-            self._send(self._rendered(ask.request_id, said, ask.method, route, began))
+            self._fill(slot, self._rendered(ask.request_id, said, ask.method, route, began))
         else:
-            self.working = asyncio.ensure_future(self._answer_later(ask, said, route, began))
+            task = asyncio.ensure_future(self._answer_later(slot, ask, said, route, began))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _answer_later(self, ask: Ask, promise: Awaitable[Answer], route: str, began: float) -> None:
+    async def _answer_later(self, slot: _Slot, ask: Ask, promise: Awaitable[Answer], route: str, began: float) -> None:
         RATE_FIELDS.set(None)  # this task may have been begun by the one before it, and have its context
         try:
             answer = await promise
@@ -339,15 +373,23 @@ class _Connection(asyncio.Protocol):
         except Exception:  # the edge, as in `_said`
             answer = _failed(ask)
         more = _lines(fields).encode() if (fields := RATE_FIELDS.get()) else b""
-        self._send(self._rendered(ask.request_id, answer, ask.method, route, began, more))
+        self._fill(slot, self._rendered(ask.request_id, answer, ask.method, route, began, more))
 
-    def _send(self, answer: bytes) -> None:
-        """What a request was waiting for; then what came after it."""
-        self.working = None
-        self._lane.settled()
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(answer)
+    def _fill(self, slot: _Slot, answer: bytes) -> None:
+        """Send what can be sent now in order; once nothing is under way, what waited for that begins."""
+        slot.answer = answer
+        waiting, transport, out = self.waiting, self._transport, []
+        while waiting and (there := waiting[0].answer) is not None:
+            out.append(there)
+            waiting.popleft()
+        if transport is None or transport.is_closing():
+            self._lane.settled()
+        elif out:
+            transport.write(b"".join(out))
             self.quiet_since = time.monotonic()
+        if not waiting:
+            self._alone = False
+            self._lane.settled()
             if self._buffer:
                 self._go_on()
 
@@ -375,7 +417,7 @@ class _Connection(asyncio.Protocol):
         protocol.data_received(unread)
 
     def close_if_idle(self) -> None:
-        if self.working is None:
+        if not self.waiting:
             self.close()
 
     def close(self) -> None:

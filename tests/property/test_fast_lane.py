@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -12,14 +13,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import BodyInvalid
-from core.exchange import Answer, Ask, json_of
-from core.fast_lane import Doors, FastLane
+from core.exchange import Answer, Ask, Later, json_of
+from core.fast_lane import Doors, FastLane, Said
 
 # What is asked, and what is said to it. `framework` ones are answered by aiohttp, and everything after them.
 ASKED = {
     "now": (b"GET /fast/now HTTP/1.1\r\nHost: x\r\n\r\n", "fast now"),
     "query": (b"GET /fast/now?a=1&b=%2F HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n", "fast now a=1&b=%2F"),
     "later": (b"GET /fast/later HTTP/1.1\r\nHost: x\r\n\r\n", "fast later"),
+    "slow": (b"GET /fast/slow HTTP/1.1\r\nHost: x\r\n\r\n", "fast slow"),
+    "told": (b"GET /fast/told HTTP/1.1\r\nHost: x\r\n\r\n", "fast told"),
+    "told late": (b"GET /fast/told-late HTTP/1.1\r\nHost: x\r\n\r\n", "fast later"),
+    "told wrong": (b"GET /fast/told-wrong HTTP/1.1\r\nHost: x\r\n\r\n", "body-invalid"),
+    "alone": (b"POST /alone HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "alone 1"),
     "post": (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhello\r\n\r\n", "echo hello\r\n\r\n"),
     "empty": (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "echo "),
     "refused": (b"GET /fast/refused HTTP/1.1\r\nHost: x\r\n\r\n", "body-invalid"),
@@ -52,10 +58,59 @@ async def _later() -> Answer:
     return Answer(200, b"fast later", {})
 
 
-def fast(ask: Ask) -> Answer | Awaitable[Answer] | None:
+async def _slow() -> Answer:
+    for _ in range(20):
+        await asyncio.sleep(0)
+    return Answer(200, b"fast slow", {})
+
+
+async def _wrong() -> Answer:
+    raise BodyInvalid()
+
+
+class Told:
+    """Looks up by being told, and counts what is under way at once."""
+
+    def __init__(self) -> None:
+        self.under_way = self.most = 0
+
+    def later(self, said: Answer | Awaitable[Answer], turns: int) -> Later:
+        later, loop = Later(), asyncio.get_running_loop()
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+
+        def turn(left: int) -> None:
+            if left:
+                loop.call_soon(turn, left - 1)
+            else:
+                self.under_way -= 1
+                later.set(said)
+
+        loop.call_soon(turn, turns)
+        return later
+
+    async def alone(self) -> Answer:
+        self.under_way += 1
+        await asyncio.sleep(0)
+        answer = Answer(200, f"alone {self.under_way}".encode(), {})
+        self.under_way -= 1
+        return answer
+
+
+def fast(told: Told, ask: Ask) -> Said:
     match ask.raw_path:
         case "/fast/later":
             return _later()
+        case "/fast/slow":
+            return _slow()
+        case "/fast/told":
+            return told.later(Answer(200, b"fast told", {}), 5)
+        case "/fast/most":
+            return Answer(200, str(told.most).encode(), {})
+        case "/fast/told-late":
+            return told.later(_later(), 2)
+        case "/fast/told-wrong":
+            return told.later(_wrong(), 1)
         case "/fast/declined":
             return None
         case "/fast/refused":
@@ -68,7 +123,9 @@ def fast(ask: Ask) -> Answer | Awaitable[Answer] | None:
 @asynccontextmanager
 async def lane() -> AsyncIterator[int]:
     doors = Doors()
-    doors.add_get("/fast/", "/fast/{what}", fast)
+    told = Told()
+    doors.add_get("/fast/", "/fast/{what}", partial(fast, told))
+    doors.add_post("/alone", lambda _: told.alone())
     doors.add_post("/echo", lambda ask: Answer(200, b"echo " + ask.body, {}))
     server = web.Server(framework)
     made = FastLane(doors, server)
@@ -156,6 +213,16 @@ async def test_a_connection_that_is_closed_asks_for_nothing_more() -> None:
         writer.write(b"GET /fast/now HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         said = await asyncio.wait_for(reader.read(), 5)
         assert said.endswith(b"framework GET /fast/now ")
+
+
+async def test_gets_of_one_connection_are_looked_up_together_up_to_a_bound() -> None:
+    async with lane() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        most = ASKED["told"][0].replace(b"told", b"most")
+        writer.write(ASKED["told"][0] * 500 + ASKED["alone"][0] + most)
+        said = [await asyncio.wait_for(answer(reader), 5) for _ in range(502)]
+        assert said == ["fast told"] * 500 + ["alone 1", "64"]
+        writer.close()
 
 
 async def test_a_reader_that_does_not_read_holds_up_only_itself() -> None:
