@@ -4,7 +4,7 @@
     python -m benchmarks.year --scale 0.01 [--directory PLACE]
 
 With `--directory` the node's data stays there and a run that was cut goes on where it was: the same file is the same job.
-Exit status 1 where the stored counters, the rows in PostgreSQL and the report of the award do not say the same.
+Exit status 1 where the stored counters, the rows in PostgreSQL and the signed evidence of the award do not say the same.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ async def register(node: Plain, dataset: Dataset) -> Seeded:
 
 
 async def three_counts(node: Plain) -> dict[str, int]:
-    """Registrations as the counters, the table and the report of the award have them."""
+    """Registrations as the counters, the table and the signed evidence of the award have them."""
     headers = {"Authorization": f"Bearer {node.operator}"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
@@ -73,14 +73,13 @@ async def three_counts(node: Plain) -> dict[str, int]:
         rows = int(await connection.fetchval("SELECT count(*) FROM identifier"))
     finally:
         await connection.close()
-    report = json.loads(
-        output([sys.executable, "-m", "node.cli", "usage", "--json"], {"BIAOJIE_DATA_DIR": str(node.data)})
+    path = node.data / "evidence.json"
+    output(
+        [sys.executable, "-m", "node.cli", "evidence", "make", "--output", str(path)],
+        {"BIAOJIE_DATA_DIR": str(node.data)},
     )
-    return {
-        "stored counters": stored,
-        "rows in PostgreSQL": rows,
-        "report of the award": int(report["award"][0]["registrations"]["counted"]),
-    }
+    evidence = json.loads(path.read_text("utf-8"))["evidence"]["registrations"]
+    return {"stored counters": stored, "rows in PostgreSQL": rows, "evidence of the award": int(evidence["counted"])}
 
 
 async def run(options: argparse.Namespace, place: Path) -> int:

@@ -15,6 +15,7 @@ from node import (
     capacity_command,
     doctor,
     escrow_command,
+    evidence_command,
     guide,
     handle_admin_command,
     handle_command,
@@ -146,6 +147,10 @@ async def _sync(settings: Settings, options: argparse.Namespace) -> int:
     return int(await options.sync(settings, options))
 
 
+async def _evidence(settings: Settings, options: argparse.Namespace) -> int:
+    return int(await options.evidence(settings, options))
+
+
 async def _escrow(settings: Settings, options: argparse.Namespace) -> int:
     return int(await options.escrow(settings, options))
 
@@ -267,6 +272,16 @@ def _parser() -> argparse.ArgumentParser:
             "registrations and resolutions, and the award 注册量、解析量与奖励门槛",
             "Totals by minute, hour, day or year from the stored counters, both award thresholds with the margin, and the rule "
             "of counting. 按分钟、小时、日或年显示注册量与解析量、两项奖励门槛的差额以及计数规则。",
+        )
+    )
+    evidence_command.add_options(
+        command(
+            "evidence",
+            _evidence,
+            "a signed report of a year for the award 出具或校验年度证明",
+            "make: registrations and resolutions of a year, counted from the stored counters and again from the rows, signed with "
+            "the node's key. verify: whether such a file is as this node signed it. "
+            "make：按存储的计数器与实际行数两次统计全年注册量和解析量并签名；verify：校验文件是否为本节点所签且未被改动。",
         )
     )
     capacity_command.add_options(
