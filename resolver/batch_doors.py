@@ -20,15 +20,17 @@ from core.errors import (
     StoreUnavailable,
 )
 from core.exchange import Ask, json_body, json_bytes_of
-from core.identifier import parse_identifier
+from core.identifier import Identifier, parse_identifier
 from core.problems import brief
 from core.visibility import ANYBODY, Viewer
 from core.web import REQUEST_ID, ask_of, web_answer, whole_ask
 from resolver.answers import handle_answer, withdrawn_answer
 from resolver.doors import RESOLVER, openness, ready_answer, stale_header
+from resolver.foreign_items import Foreign, ask_onwards
 from resolver.memory import Entry
 from resolver.preflight import preflight
 from resolver.ready_items import ReadyItems, found_item
+from resolver.recursion import filtered
 from resolver.referral import Referred, referral_answer
 from resolver.referring import count_referral
 from resolver.room import Resolver
@@ -81,14 +83,21 @@ async def _answers(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str
 async def _looked_up(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str]) -> list[dict[str, Any] | bytes]:
     answers: list[dict[str, Any] | bytes] = [b""] * len(asked)
     keys: dict[int, str] = {}
+    foreign: dict[int, Identifier] = {}
     for position, text in enumerate(asked):
         try:
-            keys[position] = resolver.key(parse_identifier(text))
+            identifier = parse_identifier(text)
+            keys[position] = resolver.key(identifier)
         except _ONE_REFUSED as problem:
+            if isinstance(problem, NotResponsible) and resolver.recursion is not None:
+                foreign[position] = identifier
             answers[position] = _refused(text, problem)
         except Referred as referred:
             count_referral(resolver, ask, Door.BATCH, referred)
             answers[position] = _referred(text, referred)
+    if resolver.recursion is not None and foreign:
+        for position, said in (await ask_onwards(resolver.recursion, foreign)).items():
+            answers[position] = _foreign(asked[position], said)
     entries = await resolver.lookup.find_many(list(keys.values()))
     for (position, key), entry in zip(keys.items(), entries, strict=True):
         text = asked[position]
@@ -174,6 +183,13 @@ async def _batch_answer(resolver: Resolver, viewer: Viewer, asked: str, entry: E
     if viewer is ANYBODY:
         return found_item(asked, ready_answer(resolver, entry))
     return {"identifier": asked, "status": "found", **handle_answer(record, resolver.values(record, viewer))}
+
+
+def _foreign(asked: str, said: Foreign) -> dict[str, Any]:
+    """What another node said; no resolution of this one."""
+    if isinstance(said, Problem):
+        return _refused(asked, said)
+    return {"identifier": asked, "status": "found", **filtered(said, (), ()), "answered_by": "recursion"}
 
 
 def _referred(asked: str, referred: Referred) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from core.handle.bodies import Resolve, decode_valued
 from core.handle.codes import Code, Flag, Op
 from core.identifier import parse_identifier
 from node.handle_client import HandleConnection, request
+from resolver.foreign_items import ask_onwards
 from resolver.recursion import MAX_BYTES, MAX_HOPS, Recursion
 from tests.conftest import Servers
 from tests.harness import Api, settings_for, worker_here
@@ -98,6 +99,10 @@ async def test_the_node_follows_the_referral_and_says_which_way(
         told = await anybody.get("/api/handles/20.500.1/x%20y?explain")
         assert [step["site"] for step in told.json["referral"]] == [top, there]
         assert (await anybody.get("/api/handles/88.118.77/x")).status == 404, "ours to know: nobody is asked"
+        names = ["20.500.1/x y", "88.118.77/x", "no slash", "20.500.1/x y"]
+        batch = (await anybody.post("/api/v1/resolve", {"identifiers": names})).json["items"]
+        assert [one["status"] for one in batch] == ["found", "unknown", "malformed", "found"]
+        assert batch[0] == {"identifier": names[0], "status": "found", "answered_by": "recursion", **FOUND}
 
 
 async def test_without_the_setting_a_foreign_prefix_is_refused(
@@ -126,6 +131,24 @@ async def test_many_at_once_ask_once(peers: Peers) -> None:
     onward = recursion(await peers.start(slowly))
     found = await asyncio.gather(*(onward.resolve(NAME) for _ in range(50)))
     assert len(peers.asked) == 1 and all(one.body == FOUND for one in found)
+
+
+async def test_a_batch_is_asked_onwards_some_at_a_time_each_item_for_itself(peers: Peers) -> None:
+    busy = most = 0
+
+    async def slowly(request: web.Request) -> Any:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await asyncio.sleep(0.01)
+        busy -= 1
+        return {"responseCode": 100} if request.path.endswith("7") else FOUND
+
+    onward = recursion(await peers.start(slowly))
+    asked = {number: parse_identifier(f"20.500.1/n{number}") for number in range(100)}
+    said = await ask_onwards(onward, asked)
+    assert sorted(said) == list(range(100)) and 1 < most <= 16
+    assert all(isinstance(said[number], IdentifierUnknown) is (number % 10 == 7) for number in asked)
 
 
 async def test_referrals_end(peers: Peers) -> None:
