@@ -88,8 +88,7 @@ class State:
 async def ask_slice(
     node: Plain, dataset: Dataset, count: int, seed: int, handle: float, progress: Callable[[int], None]
 ) -> list[Outcome]:
-    """So many questions, over both protocols at once. A node looks up the requests of an HTTP connection one after the other, so
-    many connections, not much depth, are what lets look-ups travel together."""
+    """So many questions, over both protocols at once."""
     readers = Readers(dataset, seed=seed)
     by_wire = int(count * handle)
     http, wire = Place("http", "127.0.0.1", node.http_port), Place("handle-tcp", "127.0.0.1", node.handle_port)
@@ -119,7 +118,7 @@ async def run(options: argparse.Namespace, place: Path) -> int:
             await register(node, dataset)
         state.registered = True
     state.starts += 1
-    with plain_node(place, options.workers) as node:
+    with plain_node(place, options.workers, memory_cache_bytes=str(options.memory * 2**20)) as node:
         latencies = await ask(node, dataset, state, options)
         counted, lost = await stored_total(node, state.answered)
         memory = node.peak_mebibytes()
@@ -185,6 +184,7 @@ def _report(
         settings = {
             "scale": options.scale,
             "workers": options.workers,
+            "memory cache of a worker, MiB": options.memory,
             "handle share": options.handle,
             "starts": state.starts,
         }

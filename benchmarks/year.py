@@ -122,6 +122,7 @@ def options_of(about: str, again: bool = False) -> argparse.Namespace:
     parser.add_argument("--no-file", dest="keep", action="store_false", help="keep no file of results")
     if again:
         parser.add_argument("--again", action="store_true", help="ask all of it once more, of the warm node")
+        parser.add_argument("--memory", type=int, default=1_024, help="MiB of a worker's memory cache")
     return parser.parse_args()
 
 

@@ -27,9 +27,9 @@ _ANSWER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: making frozen ones costs as much as asking them
 class Question:
-    """`wanted` is the status (HTTP) or response code (Handle) of the right answer; `check` judges the body where it is given;
+    """Never changed once made. `wanted` is the status (HTTP) or response code (Handle) of the right answer; `check` judges the body where it is given;
     `counts` how many identifiers it asks for."""
 
     octets: bytes

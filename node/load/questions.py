@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from core.handle.header import HEADER_BYTES
 from node.handle_client import request
 from node.load.arrivals import Question
 
+_PLAIN = re.compile(r"[\w./~-]*", re.ASCII)  # as `quote` leaves it, in a third of the time
 _HOST = "Host: node\r\n"
 _BODY_AT = ENVELOPE_BYTES + HEADER_BYTES
 _ASKED = request(Op.RESOLVE, b"", flags=int(Flag.PUBL)).encode()  # without a body; good for twelve hours
@@ -24,7 +26,11 @@ _HEADER, _AFTER = _ASKED[ENVELOPE_BYTES : _BODY_AT - 4], _ASKED[_BODY_AT:]
 
 def json_question(identifier: str, wanted: int = 200, check: Callable[[bytes], bool] | None = None) -> Question:
     """`GET /api/handles/…`"""
-    return Question(f"GET /api/handles/{quote(identifier)} HTTP/1.1\r\n{_HOST}\r\n".encode(), wanted, check)
+    return Question(f"GET /api/handles/{_escaped(identifier)} HTTP/1.1\r\n{_HOST}\r\n".encode(), wanted, check)
+
+
+def _escaped(identifier: str) -> str:
+    return identifier if _PLAIN.fullmatch(identifier) else quote(identifier)
 
 
 def page_question(identifier: str, wanted: int = 200) -> Question:

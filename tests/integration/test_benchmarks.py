@@ -25,7 +25,7 @@ from node.load.own_node import Plain, aboard, plain_node
 from tests.faults.own_servers import own_directory
 
 SCALE = 0.0001  # 3,000 identifiers, 1,000 resolutions
-OPTIONS = argparse.Namespace(scale=SCALE, workers=1, handle=0.3, again=True, keep=False)
+OPTIONS = argparse.Namespace(scale=SCALE, workers=1, handle=0.3, memory=64, again=True, keep=False)
 
 
 @pytest.fixture(scope="module")
