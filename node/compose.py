@@ -47,7 +47,7 @@ from core.arrivals import HOUR, MINUTE, Arrivals
 from core.database import open_pool
 from core.directory import Directory, read_node_id
 from core.errors import StoreUnavailable
-from core.fast_lane import Doors
+from core.fast_doors import Doors
 from core.feed import ChangeFeed
 from core.rate_limit import RateLimiter
 from core.sealing import Vault

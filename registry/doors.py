@@ -10,7 +10,7 @@ from aiohttp import web
 from core.access import Principal
 from core.errors import BodyInvalid, BodyTooLarge, Conflict, FieldProblem, Problem
 from core.exchange import Answer, Ask, json_body, json_of
-from core.fast_lane import Doors
+from core.fast_doors import Doors
 from core.identifier import encode_path
 from core.negotiation import etag_matches, wants
 from core.problems import brief

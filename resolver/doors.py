@@ -21,7 +21,8 @@ from core.errors import (
     NotResponsible,
 )
 from core.exchange import JSON, Answer, Ask, Later, json_bytes_of, json_of
-from core.fast_lane import Doors, Said, fixed_head
+from core.fast_answer import fixed_head
+from core.fast_doors import Doors, Said
 from core.handle.administration import PREFIX_RECORDS, Administration, Administrator
 from core.identifier import Identifier
 from core.negotiation import etag_matches, wants

@@ -28,7 +28,7 @@ def request_line(path: str) -> bytes:
 
 
 class ReadyAnswers:
-    """One for each worker (`core.fast_lane.Ready`)."""
+    """One for each worker (`core.fast_doors.Ready`)."""
 
     def __init__(self, resolver: Resolver, route: str) -> None:
         self._resolver = resolver

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from core.errors import BodyInvalid
 from core.exchange import Answer, Ask, Later, json_of
-from core.fast_lane import Doors, FastLane, Said
+from core.fast_doors import Doors, Said
+from core.fast_lane import FastLane
 
 # What is asked, and what is said to it. `framework` ones are answered by aiohttp, and everything after them.
 ASKED = {
