@@ -76,7 +76,12 @@ class Played:
 
     @property
     def void(self) -> bool:
-        return self.achieved(DOORS) < self.resolutions * (1 - SHORTFALL)
+        """More than 1 % under a rate; of registrations, few as they are, by more than a batch that may not have been due yet."""
+        short = self.registrations - self.achieved(WRITERS)
+        batch = max(size for _, _, size in WRITERS) / self.told["seconds"]
+        return self.achieved(DOORS) < self.resolutions * (1 - SHORTFALL) or short > max(
+            self.registrations * SHORTFALL, batch
+        )
 
     @property
     def good(self) -> bool:

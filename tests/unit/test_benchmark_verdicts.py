@@ -59,6 +59,14 @@ def test_a_rate_is_held_within_50_ms_and_without_errors(one: Played, good: bool)
     assert one.good is good
 
 
+def test_a_run_that_registers_less_than_it_should_is_void_but_for_the_batch_that_was_not_due() -> None:
+    few = played(1_000.0, 1_000.0)
+    few.told["identifiers"]["register"] = 981
+    assert not few.void
+    few.told["identifiers"]["register"] = 979
+    assert few.void
+
+
 def test_award_passes_only_where_average_and_peak_held() -> None:
     good, bad = played(100.0), played(100.0, errors={"json: 503": 1})
     for average, peak, passed in ((good, good, True), (good, bad, False), (bad, good, False), (bad, bad, False)):
