@@ -56,7 +56,9 @@ def test_no_statement_counts_skips_deletes_or_scans_identifiers(path: Path) -> N
             re.IGNORECASE,
         ), name
         if re.search(r"\bFROM identifier\b|\bUPDATE identifier\b", code):
-            assert name == "recount" or not re.search(r"\bcount\s*\(", code, re.IGNORECASE), name  # of the evidence alone
+            assert name == "recount" or not re.search(r"\bcount\s*\(", code, re.IGNORECASE), (
+                name
+            )  # of the evidence alone
             assert re.search(r"WHERE (\w+\.)?key\b", code), f"{name} must name the key"
 
 
