@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from node.demo.parts import COMPONENTS
-from node.load.own_node import free_port
+from node.load.own_node import LOAD_OF_ONE_ADDRESS, free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ def own_node(place: Path, workers: int, seconds: float, **settings: str) -> Iter
     port = free_port()
     environment = {
         **os.environ,
+        **LOAD_OF_ONE_ADDRESS,
         "BIAOJIE_DATA_DIR": str(data),
         "BIAOJIE_HTTP_PORT": str(port),
         "BIAOJIE_HANDLE_PORT": "0",

@@ -80,8 +80,31 @@ class Settings(BaseSettings):
     handle_connections: int = _setting(
         20_000, "Handle connections of each worker, at most", "每个工作进程最多的 Handle 连接数", ge=1, le=1_000_000
     )
+    handle_connections_per_address: int = _setting(
+        2_000,
+        "And of one IPv4 address, or one /64 of IPv6",
+        "其中来自同一 IPv4 地址（或同一 IPv6 /64 网段）的最多连接数",
+        ge=1,
+        le=1_000_000,
+    )
+    handle_udp_amplified_kilobytes: int = _setting(
+        2_048,
+        "What each worker sends over UDP to one address (IPv6: one /64) in a second in answers more than three times as large as "
+        "their requests, whose sender may be invented; beyond it nothing, and clients go on over TCP; 0: no bound",
+        "每个工作进程每秒经 UDP 发往同一地址（IPv6 为同一 /64 网段）的放大应答（超过请求三倍）的总量（KiB），UDP 来源地址可伪造；"
+        "超出则不应答，客户端会改用 TCP；0 表示不限",
+        ge=0,
+        le=1_048_576,
+    )
     handle_challenge_seconds: int = _setting(
         60, "How long a Handle challenge can be answered", "Handle 质询的应答时限（秒）", ge=5, le=600
+    )
+    handle_login_seconds: int = _setting(
+        86_400,
+        "How long a login of the national SDK (op codes 2000, 2001) lasts on its connection; then it is asked to log in again (407)",
+        "国家 SDK 登录（操作码 2000、2001）在其连接上的有效时间（秒），到期须重新登录（407）",
+        ge=60,
+        le=31_536_000,
     )
     handle_udp_administration: bool = _setting(
         False,
@@ -90,10 +113,26 @@ class Settings(BaseSettings):
     )
     handle_session_seconds: int = _setting(
         3600,
-        "How long a session of the Handle JSON interface (`/api/sessions`) lasts after it was proved",
-        "Handle JSON 接口会话（`/api/sessions`）认证后的有效时间（秒）",
+        "How long a session of the Handle JSON interface (`/api/sessions`) or of the Handle protocol lasts after it was proved",
+        "Handle JSON 接口会话（`/api/sessions`）与 Handle 协议会话认证后的有效时间（秒）",
         ge=60,
         le=86_400,
+    )
+    handle_protocol_sessions: int = _setting(
+        10_000,
+        "Sessions of the Handle protocol that last at a time, at most, for each worker; 0: none are offered, and clients answer a "
+        "challenge for each request",
+        "每个工作进程同时有效的 Handle 协议会话上限；0 表示不提供会话，客户端逐请求应答质询",
+        ge=0,
+        le=1_000_000,
+    )
+    handle_key_exchange_bits: int = _setting(
+        1024,
+        "Least size of the Diffie-Hellman prime or RSA key that the key of a session is exchanged by; deployed clients come with "
+        "1024, and go on with challenges where more is asked",
+        "会话密钥交换所用 Diffie-Hellman 素数或 RSA 密钥的最小位数；现有客户端默认 1024 位，要求更高时改用质询应答",
+        ge=1024,
+        le=2048,
     )
     handle_certificate_header: str = _setting(
         "",
@@ -355,6 +394,11 @@ class Settings(BaseSettings):
         "Keys that must have signed the top level's replies, as `keyid:base64`, separated by commas; empty: replies need no signature",
         "国家顶级节点应答的签名公钥，形如 `keyid:base64`，用逗号分隔；留空则不要求应答签名",
     )
+    peering_algorithm: Literal["ed25519", "sm2-sm3"] = _setting(
+        "ed25519",
+        "What keys that `biaojie sync keys` makes sign with: ed25519 or sm2-sm3; a file in PEM form says it by itself",
+        "`biaojie sync keys` 生成的密钥所用签名算法：ed25519 或 sm2-sm3；PEM 文件以其自身算法为准",
+    )
     peering_certificate: str = _setting("", "Client certificate for TLS, a PEM file", "TLS 客户端证书，PEM 文件")
     peering_certificate_key: str = _setting("", "Its private key, a PEM file", "TLS 客户端证书的私钥，PEM 文件")
     peering_authorities: str = _setting(
@@ -422,22 +466,43 @@ class Settings(BaseSettings):
     )
     standby_hours: float = _setting(
         24.0,
-        "How often standby data is sent to the top level; 0: only when it takes over, or by command",
-        "向国家顶级节点更新备援数据的间隔（小时）；0 表示仅在接管时或手动执行",
+        "How often standby data is sent to the top level, beside after each accepted deposit; 0: only when it takes over, or by command",
+        "向国家顶级节点更新备援数据的间隔（小时），每次托管通过核验后另行更新；0 表示仅在接管时或手动执行",
         ge=0,
         le=720,
     )
+    standby_prefix_minutes: float = _setting(
+        15.0,
+        "How long after the last time standby data is sent again where prefixes have changed",
+        "前缀有变更时，距上次发送备援数据多久后再次发送（分钟）",
+        ge=0,
+        le=1_440,
+    )
     escrow_agent_url: str = _setting(
         "",
-        "Where deposits are uploaded: https://host[:port][/path] of the data escrow agent; empty: no deposits are made",
-        "数据托管机构的上传地址：https://主机[:端口][/路径]；留空则不做数据托管",
+        "Where deposits are uploaded: https://host[:port][/path] or sftp://host[:port][/directory] (from the login's home: /~/directory) "
+        "of the data escrow agent; empty: no deposits are made",
+        "数据托管机构的上传地址：https://主机[:端口][/路径] 或 sftp://主机[:端口][/目录]（登录主目录之下写 /~/目录）；留空则不做数据托管",
     )
     escrow_report_url: str = _setting(
         "",
-        "Where deposits are reported, and verdicts looked up: https://host[:port][/path] of the top level; empty: that of the agent",
-        "向国家顶级节点报告托管情况并查询核验结果的地址；留空则与上传地址相同",
+        "Where deposits are reported, and verdicts looked up: https://host[:port][/path] of the top level; empty: that of the agent, "
+        "where that is no sftp://",
+        "向国家顶级节点报告托管情况并查询核验结果的地址；留空则与上传地址相同（sftp:// 时必填）",
     )
-    escrow_user: str = _setting("", "User name at both (HTTP Basic)", "上述两处的用户名（HTTP Basic）", max_length=64)
+    escrow_user: str = _setting(
+        "", "User name at both (HTTP Basic, SFTP)", "上述两处的用户名（HTTP Basic、SFTP）", max_length=64
+    )
+    escrow_sftp_host_keys: str = _setting(
+        "",
+        "Public keys of the agent's SFTP server, one of which it must have, as `ssh-ed25519 AAAA…`, separated by commas",
+        "数据托管机构 SFTP 服务器的主机公钥，形如 `ssh-ed25519 AAAA…`，用逗号分隔，服务器须持有其一",
+    )
+    escrow_sftp_key: str = _setting(
+        "",
+        "Private key that logs in there, a file without passphrase; empty: one of the node's own, see `biaojie escrow sftp-key`",
+        "登录 SFTP 所用的私钥文件（无口令）；留空则用本节点自动生成的密钥，见 `biaojie escrow sftp-key`",
+    )
     escrow_password: SecretStr = _setting(SecretStr(""), "Its password", "其密码")
     escrow_agent_key: str = _setting(
         "",
@@ -480,6 +545,13 @@ class Settings(BaseSettings):
         0,
         "Its port of EPP over TCP; 0: any free one",
         "仿真顶级节点 EPP over TCP 的端口；0 表示任选空闲端口",
+        ge=0,
+        le=65_535,
+    )
+    toplevel_sftp_port: int = _setting(
+        0,
+        "Its port of SFTP, where its escrow agent takes deposits too; 0: none",
+        "仿真顶级节点托管机构的 SFTP 端口；0 表示不提供",
         ge=0,
         le=65_535,
     )

@@ -103,6 +103,9 @@ USAGE_WAITING = Family("biaojie_usage_waiting", "Resolutions answered and not ye
 USAGE_LOST = Family("biaojie_usage_lost", "Resolutions that killed workers had answered and that are not counted")
 QUOTA_REFUSED = Family("biaojie_quota_refused", "What a quota refused: requests, or identifiers", ("limit",))
 QUOTA_OPEN = Family("biaojie_quota_failed_open", "Requests let through because Redis did not say whether they may be")
+HANDLE_REFUSED = Family(
+    "biaojie_handle_refused", "Handle connections and answers over UDP refused by a bound", ("bound",)
+)
 EXPORTS = Family("biaojie_exports_running", "Exports that are being sent", kind="sum")
 BULK_JOBS = Family("biaojie_bulk_jobs", "Bulk jobs by state", ("state",), kind="max")
 BULK_ROWS = Family("biaojie_bulk_rows", "Rows of all bulk jobs, by what became of them", ("verdict",), kind="max")
@@ -130,6 +133,18 @@ STATISTICS_STOPPED = Family(
 HEARTBEAT_ANSWERED = Family(
     "biaojie_peering_heartbeat_answered_seconds", "When the top level last answered a heartbeat (Unix)", kind="max"
 )
+ESCROW_ALARM = Family(
+    "biaojie_peering_escrow_alarm",
+    "1 from 12:00 and 2 from 20:00 UTC where the day's deposit is not accepted",
+    kind="max",
+)
+ESCROW_AGE_SECONDS = Family(
+    "biaojie_peering_escrow_accepted_age_seconds", "Age of the state that the last accepted deposit tells", kind="max"
+)
+ESCROW_FAILED = Family("biaojie_peering_escrow_failed_attempts", "Steps of escrow that failed and are tried again")
+ESCROW_STOPPED = Family("biaojie_peering_escrow_stopped", "1 while escrow waits for a person", kind="max")
+ESCROW_BYTES = Family("biaojie_peering_escrow_bytes", "Bytes of the newest deposit, as sent", kind="max")
+ESCROW_SECONDS = Family("biaojie_peering_escrow_seconds", "How long the last one took, by step", ("step",), kind="max")
 _SECONDS = "biaojie_http_request_seconds"
 _SECONDS_HELP = "Time from a request's head to its answer"
 
@@ -172,6 +187,20 @@ def exposition() -> bytes:
     return generate_latest(registry)
 
 
+def times_by_route() -> dict[str, list[float]]:
+    """Of all workers since their start: how many requests by bucket of `Times`, and after them the sum of seconds."""
+    return _summed_times([said for said, _ in _everyones()])
+
+
+def _summed_times(published: list[Published]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for said in published:
+        for route, row in said["times"].items():
+            held = found.setdefault(route, [0.0] * len(row))
+            found[route] = [one + other for one, other in zip(held, row, strict=True)]
+    return found
+
+
 def _own(part: str = "") -> Published:
     return {
         "numbers": {family.name: family.now() for family in Family.known if family.name.startswith(part)},
@@ -209,9 +238,7 @@ class _Sum(Collector):
         for family in Family.known:
             yield self._family(family)
         times = HistogramMetricFamily(_SECONDS, _SECONDS_HELP, labels=["route"])
-        for route in sorted({route for said, _ in self._published for route in said["times"]}):
-            rows = [said["times"][route] for said, _ in self._published if route in said["times"]]
-            *buckets, total = (sum(column) for column in zip(*rows, strict=True))
+        for route, (*buckets, total) in sorted(_summed_times([said for said, _ in self._published]).items()):
             times.add_metric([route], _cumulative(buckets), total)
         yield times
 

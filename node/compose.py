@@ -38,6 +38,8 @@ import registry.template_doors
 import registry.transfer_doors
 import resolver.batch_doors
 import resolver.doors
+import resolver.fast_doors
+import resolver.handle.http
 import resolver.iiidap.doors
 import resolver.propagation_doors
 import resolver.usage_doors
@@ -77,7 +79,9 @@ from registry.snms.login import Login
 from registry.snms.signing import SigningKeys
 from registry.value_filling import fill_value_indexes
 from resolver.handle.challenges import Challenges
+from resolver.handle.http import HANDLE
 from resolver.handle.room import HandleRoom
+from resolver.handle.sessions import Sessions as HandleSessions
 from resolver.iiidap.bootstrap import Bootstrap
 from resolver.iiidap.doors import IIIDAP, Iiidap
 from resolver.iiidap.store import RegistrationData
@@ -94,7 +98,6 @@ _MEASURE_SECONDS = 1.0
 _LOOK = {"look": "directory"}  # said to all workers by one that changed who owns what
 _LAST_WRITE_SECONDS = 1.0
 FAST_DOORS: web.AppKey[Doors] = web.AppKey("fast_doors", Doors)
-HANDLE: web.AppKey[HandleRoom] = web.AppKey("handle", HandleRoom)
 
 
 def make_app(settings: Settings, worker: int) -> web.Application:
@@ -136,6 +139,7 @@ def make_app(settings: Settings, worker: int) -> web.Application:
     registry.snms.prefix_doors.add_routes(app)
     registry.snms.application_doors.add_routes(app)
     registry.handle.doors.add_routes(app)
+    resolver.handle.http.add_routes(app)
     resolver.usage_doors.add_routes(app)
     resolver.batch_doors.add_routes(app)
     resolver.iiidap.doors.add_routes(app)
@@ -238,8 +242,13 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
             app[resolver.doors.RESOLVER],
             await asyncio.to_thread(own_identity, settings),
             app[registry.handle.doors.HANDLE].administration,
-            Challenges(cache, settings.handle_challenge_seconds),
+            Challenges(cache, vault, settings.handle_challenge_seconds),
+            HandleSessions(
+                cache, vault, seconds=settings.handle_session_seconds, most=settings.handle_protocol_sessions
+            ),
+            settings.handle_key_exchange_bits,
             settings.handle_udp_administration,
+            settings.handle_login_seconds,
         )
     app[resolver.usage_doors.POOL] = pool
     app[IIIDAP] = _iiidap(settings, pool)
@@ -255,7 +264,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
 
     app[resolver.propagation_doors.PROPAGATION] = propagation
     registry.doors.add_fast_doors(app[FAST_DOORS], app[registry.doors.REGISTRY])
-    resolver.doors.add_fast_doors(app[FAST_DOORS], app[resolver.doors.RESOLVER])
+    resolver.fast_doors.add_fast_doors(app[FAST_DOORS], app[resolver.doors.RESOLVER])
     app[health.VITALS] = vitals = health.Vitals(feed, cache, memory)
     tasks = [
         feed.follow(),

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from core.database import STORE_FAILURES
 from core.errors import Problem
-from core.handle.proofs import jwk_of
+from core.handle.public_keys import jwk_of
 from core.sealing import Vault
 from core.settings import Settings
+from core.sm2 import der_of_pem, read_public
 from core.timestamps import rfc3339
 from node.console import Refused, say
 from node.personal_data import with_found_key
@@ -36,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     proof = one.add_mutually_exclusive_group(required=True)
     proof.add_argument("--secret-file", type=Path, help="file with the secret, one line 口令文件（一行）")
     proof.add_argument("--secret", help="the secret itself; others on this machine may see it 口令（同机用户可能看到）")
-    proof.add_argument("--public-key", type=Path, help="PEM file: RSA, DSA or Ed25519 公钥 PEM 文件")
+    proof.add_argument("--public-key", type=Path, help="PEM file: RSA, DSA, Ed25519 or SM2 公钥 PEM 文件")
     one.add_argument(
         "--enterprise", type=int, metavar="ID", help="whose the prefix is; else one is made 所属企业编号，缺省则新建"
     )
@@ -123,12 +124,20 @@ def _key(path: Path | None) -> dict[str, str] | None:
     if path is None:
         return None
     try:
-        return jwk_of(load_pem_public_key(_content(path)))
+        return jwk_of(_public_key(_content(path)))
     except (ValueError, UnsupportedAlgorithm):
         raise Refused(
-            f"{path} is not the PEM file of an RSA, DSA or Ed25519 public key",
-            f"{path} 不是 RSA、DSA 或 Ed25519 公钥的 PEM 文件",
+            f"{path} is not the PEM file of an RSA, DSA, Ed25519 or SM2 public key",
+            f"{path} 不是 RSA、DSA、Ed25519 或 SM2 公钥的 PEM 文件",
         ) from None
+
+
+def _public_key(pem: bytes) -> object:
+    """Raises ValueError, `UnsupportedAlgorithm`."""
+    try:
+        return read_public(der_of_pem(pem, "PUBLIC KEY"))
+    except ValueError:  # of any kind but SM2
+        return load_pem_public_key(pem)
 
 
 def _content(path: Path) -> bytes:

@@ -50,8 +50,7 @@ class HandleConnection:
     async def ask(self, message: Message) -> list[Message]:
         """All messages of the answer: a list may have several."""
         async with asyncio.timeout(self._seconds):
-            self._writer.write(message.encode())
-            await self._writer.drain()
+            await self.send(message)
             answers = [await self.read()]
             while answers[-1].header.flags & Flag.CONT:
                 answers.append(await self.read())
@@ -60,13 +59,24 @@ class HandleConnection:
                 raise Malformed("the answer is to another request")
         return answers
 
+    async def send(self, message: Message) -> None:
+        await self.send_octets(message.encode())
+
+    async def send_octets(self, octets: bytes) -> None:
+        self._writer.write(octets)
+        await self._writer.drain()
+
     async def read(self) -> Message:
+        return read_message(await self.read_octets())
+
+    async def read_octets(self) -> bytes:
+        """The next message as it came, envelope and all."""
         try:
             head = await self._reader.readexactly(ENVELOPE_BYTES)
             length = decode_envelope(head).length
             if length > MAX_MESSAGE_BYTES:
                 raise Malformed(f"the answer says that it has {length} bytes")
-            return read_message(head + await self._reader.readexactly(length))
+            return bytes(head + await self._reader.readexactly(length))
         except asyncio.IncompleteReadError:
             raise ConnectionResetError("the connection was closed before the answer was whole") from None
 

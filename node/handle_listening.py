@@ -29,10 +29,17 @@ async def handle_doors(settings: Settings, room: HandleRoom | None, stop_seconds
         yield
         return
     loop = asyncio.get_running_loop()
-    tcp = TcpDoor(room, _plain, idle_seconds=settings.handle_idle_seconds, most_connections=settings.handle_connections)
+    tcp = TcpDoor(
+        room,
+        _plain,
+        idle_seconds=settings.handle_idle_seconds,
+        most_connections=settings.handle_connections,
+        most_of_one=settings.handle_connections_per_address,
+    )
     listener = listening_socket(settings.http_host, settings.handle_port)
     server = await loop.create_server(tcp, sock=listener, backlog=_BACKLOG)
-    udp = UdpDoor(room, listening_socket(settings.http_host, settings.handle_port, datagrams=True), _plain)
+    datagrams = listening_socket(settings.http_host, settings.handle_port, datagrams=True)
+    udp = UdpDoor(room, datagrams, _plain, amplified_bytes=settings.handle_udp_amplified_kilobytes * 1_024)
     udp.open()
     tasks = [asyncio.create_task(tcp.sweep()), asyncio.create_task(_follow_key(settings, room, tcp, udp))]
     try:

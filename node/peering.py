@@ -13,14 +13,15 @@ from node.peering_keys import current_key
 from registry.applications.self_approval import SelfApproval
 from sync.access.adapter import Peering, Routes
 from sync.access.address import TopLevelAddress, read_address
-from sync.access.http_signed import HttpSigned, client_context
+from sync.access.http_signed import HttpSigned
 from sync.access.material import IMAGES_NEEDED
 from sync.access.outbox import Outbox
 from sync.access.peer import Pace, Peer
 from sync.access.tcp import Tcp
+from sync.access.tls import client_context
 from sync.access.transport import Transport
 from sync.epp.names import OLD_PREFIX, PREFIX
-from sync.signing.keys import ED25519, KeyUnusable, Verifier, load_signer, load_verifier
+from sync.signing.keys import KeyUnusable, Verifier, load_public, load_signer
 
 
 def top_level_of(settings: Settings, pool: Any, vault: Vault) -> TopLevel:
@@ -95,7 +96,7 @@ def read_server_keys(text: str) -> dict[str, Verifier]:
     keys: dict[str, Verifier] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         keyid, _, public = part.partition(":")
-        keys[keyid] = load_verifier(ED25519, keyid, public)
+        keys[keyid] = load_public(keyid, public)
     return keys
 
 

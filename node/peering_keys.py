@@ -13,7 +13,16 @@ from typing import Any
 
 from node.console import Refused
 from node.running import read_private, write_private
-from sync.signing.keys import ED25519, Ed25519Signer, KeyUnusable, decode, keyid_of, load_signer, new_seed, seed_of_pem
+from sync.signing.keys import (
+    ED25519,
+    Ed25519Signer,
+    KeyUnusable,
+    Sm2Signer,
+    key_of_pem,
+    keyid_of,
+    load_signer,
+    new_secret,
+)
 
 _FOLDER, _FILE = "peering", "keys.json"
 
@@ -29,12 +38,11 @@ class PeeringKey:
 
     @property
     def public(self) -> str:
-        """Base64: what is entered at the top level. Raises `Refused`."""
+        """Base64: what is entered at the top level; of a shared secret nothing. Raises `Refused`."""
         try:
-            signer = load_signer(self.algorithm, self.keyid, self.secret)
+            return base64.b64encode(_public(self.algorithm, self.secret)).decode()
         except KeyUnusable as wrong:
             raise Refused(wrong.en, wrong.zh) from None
-        return base64.b64encode(signer.public).decode() if isinstance(signer, Ed25519Signer) else ""
 
 
 def read_keys(data_dir: Path) -> dict[str, PeeringKey]:
@@ -53,25 +61,27 @@ def current_key(data_dir: Path) -> PeeringKey:
     return key
 
 
-def generate(data_dir: Path, app_id: str | None) -> PeeringKey:
-    """The first one. Raises `Refused` where there is one."""
+def generate(data_dir: Path, app_id: str | None, algorithm: str = ED25519) -> PeeringKey:
+    """The first one; `algorithm` is ed25519 or sm2-sm3. Raises `Refused` where there is one."""
     if read_keys(data_dir):
         raise Refused(
             "There is a key already; `biaojie sync keys rotate` makes the next",
             "已有对接密钥；请用 biaojie sync keys rotate 更换",
         )
-    key = _made(app_id or secrets.token_urlsafe(24), new_seed())
+    key = _made(app_id or secrets.token_urlsafe(24), algorithm, new_secret(algorithm))
     _write(data_dir, {"current": key})
     return key
 
 
-def bring(data_dir: Path, app_id: str, content: bytes, keyid: str | None) -> PeeringKey:
-    """One that was made elsewhere: a PEM file of PKCS #8, or base64 of 32 bytes. Stands as `next` where there is one already.
+def bring(data_dir: Path, app_id: str, content: bytes, keyid: str | None, algorithm: str = ED25519) -> PeeringKey:
+    """One that was made elsewhere: a PEM file of PKCS #8, or base64 of 32 bytes, of `algorithm`. Stands as `next` where there is one already.
     Raises `Refused`."""
     try:
-        seed = seed_of_pem(content) if content.startswith(b"-----BEGIN") else content.decode("ascii", "replace").strip()
-        decode(seed)
-        key = _made(app_id, seed, keyid)
+        if b"-----BEGIN" in content:
+            algorithm, secret = key_of_pem(content)
+        else:
+            secret = content.decode("ascii", "replace").strip()
+        key = _made(app_id, algorithm, secret, keyid)
     except KeyUnusable as wrong:
         raise Refused(wrong.en, wrong.zh) from None
     held = read_keys(data_dir)
@@ -79,9 +89,9 @@ def bring(data_dir: Path, app_id: str, content: bytes, keyid: str | None) -> Pee
     return key
 
 
-def rotate(data_dir: Path) -> PeeringKey:
-    """The next one, not yet in use. Raises `Refused`."""
-    key = _made(current_key(data_dir).app_id, new_seed())
+def rotate(data_dir: Path, algorithm: str = ED25519) -> PeeringKey:
+    """The next one, of `algorithm`, not yet in use. Raises `Refused`."""
+    key = _made(current_key(data_dir).app_id, algorithm, new_secret(algorithm))
     _write(data_dir, {**read_keys(data_dir), "next": key})
     return key
 
@@ -97,9 +107,14 @@ def activate(data_dir: Path) -> PeeringKey:
     return key
 
 
-def _made(app_id: str, seed: str, keyid: str | None = None) -> PeeringKey:
-    public = Ed25519Signer("", decode(seed)).public
-    return PeeringKey(app_id, keyid or keyid_of(public), ED25519, seed)
+def _made(app_id: str, algorithm: str, secret: str, keyid: str | None = None) -> PeeringKey:
+    return PeeringKey(app_id, keyid or keyid_of(_public(algorithm, secret)), algorithm, secret)
+
+
+def _public(algorithm: str, secret: str) -> bytes:
+    """Raises `KeyUnusable`."""
+    signer = load_signer(algorithm, "", secret)
+    return signer.public if isinstance(signer, Ed25519Signer | Sm2Signer) else b""
 
 
 def _write(data_dir: Path, keys: dict[str, PeeringKey]) -> None:

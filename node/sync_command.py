@@ -74,16 +74,17 @@ async def rewind(settings: Settings, options: argparse.Namespace) -> int:
 
 async def keys(settings: Settings, options: argparse.Namespace) -> int:
     """What is printed is for the top level's console: never the secret."""
-    held = peering_keys.read_keys(settings.data_dir)
+    held, algorithm = peering_keys.read_keys(settings.data_dir), settings.peering_algorithm
     match options.what:
         case "generate":
-            key = peering_keys.generate(settings.data_dir, options.app_id)
+            key = peering_keys.generate(settings.data_dir, options.app_id, algorithm)
         case "import":
             if options.file is None or not options.app_id:
                 raise Refused("import needs --app-id and --file", "import 需要 --app-id 与 --file")
-            key = peering_keys.bring(settings.data_dir, options.app_id, _content(options.file), options.keyid)
+            content = _content(options.file)
+            key = peering_keys.bring(settings.data_dir, options.app_id, content, options.keyid, algorithm)
         case "rotate":
-            key = peering_keys.rotate(settings.data_dir)
+            key = peering_keys.rotate(settings.data_dir, algorithm)
         case "activate":
             key = peering_keys.activate(settings.data_dir)
         case _:

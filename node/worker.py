@@ -23,11 +23,12 @@ from core.addresses import source_finder
 from core.fast_lane import IDLE_SECONDS, FastLane
 from core.settings import Settings, load_settings
 from core.telemetry import start_logging
-from node.compose import FAST_DOORS, HANDLE, make_app
+from node.compose import FAST_DOORS, make_app
 from node.framework import framework
 from node.handle_listening import handle_doors
 from node.https import https_doors
 from node.listening import listening_socket
+from resolver.handle.http import HANDLE
 
 log = logging.getLogger(__name__)
 _STOP_SECONDS = 5.0

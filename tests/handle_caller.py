@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import asyncpg
@@ -18,7 +19,9 @@ from cryptography.x509.oid import NameOID
 from core.sealing import Vault
 from core.settings import Settings
 from registry.handle.setting_up import AdministratorWish, parse_administrator, set_administrator
+from tests.harness import Answer, Node
 
+PREFIX, ADMIN = "20.500.12345", "301:0.NA/20.500.12345"
 SECRET = "s3cret:Kéy%2F密"  # with all that a client might decode by mistake
 
 
@@ -74,3 +77,12 @@ def basic(name: str, secret: str = SECRET) -> dict[str, str]:
     """The user name percent-encoded, the password as it is."""
     sent = f"{quote(name, safe='/')}:{secret}".encode()
     return {"Authorization": "Basic " + base64.b64encode(sent).decode(), "Content-Type": "application/json"}
+
+
+def admin_value(index: int, named: int, powers: int, handle: str = f"0.NA/{PREFIX}") -> dict[str, Any]:
+    data = {"handle": handle, "index": named, "permissions": f"{powers:012b}"}
+    return {"index": index, "type": "HS_ADMIN", "data": {"format": "admin", "value": data}}
+
+
+async def call(node: Node, method: str, path: str, body: Any = None, who: str = ADMIN, secret: str = SECRET) -> Answer:
+    return await node.anybody.call(method, f"/api/handles/{path}", body, headers=basic(who, secret))

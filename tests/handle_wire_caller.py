@@ -15,6 +15,7 @@ from core.handle.codes import Code, Op
 from core.handle.digest import split_digest
 from core.handle.message import Message
 from core.handle.reader import string, text, u32
+from core.sm2 import Sm2PrivateKey, in_der
 from node.handle_client import HandleConnection, request
 
 Proof = Callable[[bytes], tuple[str, bytes]]
@@ -37,7 +38,9 @@ def by_secret(secret: str, form: int = 0x22) -> Proof:
     return proof
 
 
-def by_key(key: rsa.RSAPrivateKey) -> Proof:
+def by_key(key: rsa.RSAPrivateKey | Sm2PrivateKey) -> Proof:
+    if isinstance(key, Sm2PrivateKey):
+        return lambda data: ("HS_PUBKEY", text("SM3") + string(in_der(key.sign(data))))
     return lambda data: ("HS_PUBKEY", text("SHA-256") + string(key.sign(data, padding.PKCS1v15(), hashes.SHA256())))
 
 

@@ -6,6 +6,7 @@ Problem                              status  slug
 │   ├── NotResponsible               400     not-responsible
 │   ├── RequestMalformed             400     request-malformed
 │   ├── BodyNotJson                  400     body-not-json
+│   ├── HandleMessageMalformed       400     handle-message-malformed
 │   ├── ParameterInvalid             400     parameter-invalid
 │   └── ValuesUnknown                400     values-unknown
 ├── Unauthenticated                  401
@@ -153,6 +154,7 @@ from core.errors.refused import (
     CredentialMissing,
     CredentialWrong,
     EnterpriseSuspended,
+    HandleMessageMalformed,
     HandleSessionUnknown,
     IdentifierMalformed,
     LoginSwitchedOff,
@@ -231,6 +233,7 @@ __all__ = [
     "Forbidden",
     "GraceOver",
     "GrantUnknown",
+    "HandleMessageMalformed",
     "HandleSessionUnknown",
     "IdentifierConflict",
     "IdentifierGone",

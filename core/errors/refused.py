@@ -57,6 +57,14 @@ class BodyNotJson(BadRequest):
     remedy_zh = "请以 UTF-8 编码发送 JSON，并设置 Content-Type: application/json。"
 
 
+class HandleMessageMalformed(BadRequest):
+    slug = "handle-message-malformed"
+    title_en = "The body is not one whole Handle message"
+    title_zh = "请求体不是一条完整的 Handle 报文"
+    remedy_en = "POST one message, envelope first, with Content-Type: application/x-hdl-message."
+    remedy_zh = "请以 Content-Type: application/x-hdl-message 发送一条报文，从信封开始。"
+
+
 class ParameterInvalid(BadRequest):
     slug = "parameter-invalid"
     title_en = "A query parameter is not valid"

@@ -18,7 +18,8 @@ _MOST_FILTERS = 2_048
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Values of any of the indexes or types; all where there are none of both."""
+    """Values of any of the indexes or types; all where there are none of both. In a login by password (IDIS, op 2000) whoever
+    logs in, by one of the indexes."""
 
     handle: str
     indexes: tuple[int, ...] = ()
@@ -124,7 +125,7 @@ _VALUED = frozenset((Op.CREATE, Op.ADD, Op.MODIFY))
 def decode_request(op: int, body: bytes) -> Request:
     """Raises `Malformed`."""
     reader = Reader(body)
-    if op == Op.RESOLVE:
+    if op in (Op.RESOLVE, Op.LOGIN_PASSWORD):  # the older login has the form of a resolution
         return read_resolve(reader)
     if op in _NAMED:
         return Named(reader.name() if reader.left else "")

@@ -1,7 +1,8 @@
 """Public keys: the data of HS_PUBKEY, and its JSON form, a JWK (RFC 7517).
 
 A key is a string that names its kind, two zero bytes, then numbers as strings, each in two's complement, most significant
-byte first: an unsigned number with its highest bit set has a zero byte before it.
+byte first: an unsigned number with its highest bit set has a zero byte before it. A key of SM2 is one string instead, a
+SubjectPublicKeyInfo, as the national SDK writes it.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, rsa
-
 from core.handle.malformed import Malformed
 from core.handle.reader import Reader, string, text, u16
+from core.sm2 import Sm2PublicKey, read_public
 
 RSA, DSA, DH, SM2 = "RSA_PUB_KEY", "DSA_PUB_KEY", "DH_PUB_KEY", "SM2_PUB_KEY"
 ED25519 = "ED25519_PUB_KEY"
 _NUMBERS = {RSA: ("e", "n"), DSA: ("q", "p", "g", "y"), DH: ("y", "p", "g")}
 _KTY = {RSA: "RSA", DSA: "DSA", DH: "DH"}
 MAX_NUMBER_BYTES = 2_049  # RSA of 16,384 bits
-PublicKey = rsa.RSAPublicKey | dsa.DSAPublicKey | ed25519.Ed25519PublicKey
+_WHOLE = (ED25519, SM2)  # one string, which is no number
+_SM2_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def decode_key(data: bytes) -> KeyData:
     reader = Reader(data)
     kind, options = reader.text(), reader.u16()
     parts = tuple(reader.string() for _ in _NUMBERS.get(kind, ()))
-    if kind == ED25519:
+    if kind in _WHOLE:
         parts = (reader.string(),)
     if any(len(part) > MAX_NUMBER_BYTES for part in parts):
         raise Malformed("the key is too long")
@@ -58,34 +59,6 @@ def number_bytes(number: int) -> bytes:
     return number.to_bytes(number.bit_length() // 8 + 1)
 
 
-def public_key(data: bytes) -> PublicKey:
-    """The key that signatures are checked with. Raises `Malformed` for kinds that are not known, and for unfit numbers."""
-    key = decode_key(data)
-    try:
-        if key.kind == RSA:
-            return rsa.RSAPublicNumbers(*key.numbers).public_key()
-        if key.kind == DSA:
-            q, p, g, y = key.numbers
-            return dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
-        if key.kind == ED25519:
-            return ed25519.Ed25519PublicKey.from_public_bytes(key.parts[0])
-    except ValueError as wrong:
-        raise Malformed(f"the public key cannot be used: {wrong}") from None
-    raise Malformed(f"public keys of the kind {key.kind[:40]} are not known")
-
-
-def encode_public_key(key: PublicKey) -> bytes:
-    """As the data of HS_PUBKEY."""
-    if isinstance(key, rsa.RSAPublicKey):
-        numbers = key.public_numbers()
-        return KeyData(RSA, (number_bytes(numbers.e), number_bytes(numbers.n))).encode()
-    if isinstance(key, dsa.DSAPublicKey):
-        both = key.public_numbers()
-        group = both.parameter_numbers
-        return KeyData(DSA, tuple(map(number_bytes, (group.q, group.p, group.g, both.y)))).encode()
-    return KeyData(ED25519, (key.public_bytes_raw(),)).encode()
-
-
 def key_as_json(data: bytes) -> dict[str, Any]:
     """A JWK; what is no key that we know is told as its bytes in base64. Loses nothing: see `key_from_json`."""
     try:
@@ -94,6 +67,9 @@ def key_as_json(data: bytes) -> dict[str, Any]:
         return _opaque(data)
     if key.kind == ED25519:
         said: dict[str, Any] = {"kty": "OKP", "crv": "Ed25519", "x": _base64url(key.parts[0])}
+    elif key.kind == SM2 and (point := _point(key.parts[0])):
+        x, y = point[1 : 1 + _SM2_BYTES], point[1 + _SM2_BYTES :]
+        said = {"kty": "EC", "crv": "SM2", "x": _base64url(x), "y": _base64url(y)}
     elif key.kind in _NUMBERS:
         said = {"kty": _KTY[key.kind]}
         numbers = zip(_NUMBERS[key.kind], key.numbers, strict=True)
@@ -110,11 +86,22 @@ def key_from_json(raw: dict[str, Any]) -> bytes:
             return base64.b64decode(raw["bytes"], validate=True)
         if raw["kty"] == "OKP" and raw.get("crv") == "Ed25519":
             return KeyData(ED25519, (_from_base64url(raw["x"]),)).encode()
+        if raw["kty"] == "EC" and raw.get("crv") == "SM2":
+            point = b"\4" + _from_base64url(raw["x"]) + _from_base64url(raw["y"])
+            return KeyData(SM2, (Sm2PublicKey(point).der(),)).encode()
         kind = next(kind for kind, kty in _KTY.items() if kty == raw["kty"])
         parts = tuple(number_bytes(int.from_bytes(_from_base64url(raw[name]))) for name in _NUMBERS[kind])
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration, binascii.Error):
         raise Malformed("the key is no JWK of a kind that is known") from None
     return KeyData(kind, parts).encode()
+
+
+def _point(der: bytes) -> bytes:
+    """Of a key of SM2; empty where it is none."""
+    try:
+        return read_public(der).point
+    except ValueError:
+        return b""
 
 
 def _opaque(data: bytes) -> dict[str, Any]:

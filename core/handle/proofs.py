@@ -1,7 +1,7 @@
 """Whether an answer proves that somebody holds a secret or a private key (RFC 3652 §3.5; clients where the two differ). Pure.
 
 An answer is over the nonce of a challenge and the digest of the request that it guards. Secrets are compared in constant time.
-Public keys come as JSON Web Keys (RFC 7517) or in the bytes of HS_PUBKEY (`core.handle.keys`). Whatever cannot be read proves
+Public keys come as JSON Web Keys (RFC 7517) or in the bytes of HS_PUBKEY (`core.handle.public_keys`). Whatever cannot be read proves
 nothing.
 """
 
@@ -10,23 +10,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
-from core.handle.authority import octets_of
-from core.handle.keys import PublicKey, encode_public_key, key_as_json, key_from_json, public_key
 from core.handle.malformed import Malformed
+from core.handle.public_keys import PublicKey
 from core.handle.reader import Reader
-from core.values import HandleValue
+from core.sm2 import Sm2PublicKey
 
-SECRET_TYPE, KEY_TYPE = "HS_SECKEY", "HS_PUBKEY"
+SECRET_TYPE = "HS_SECKEY"  # noqa: S105 (a type of values)
 MAX_ITERATIONS = 1_000_000
 MAX_MAC_BITS = 512
 MAX_ANSWER = 16_384
-_MIN_RSA_BITS, _MAX_RSA_BITS, _MAX_EXPONENT_BITS, _MAX_DSA_BITS = 1_024, 8_192, 64, 4_096
 _PLAIN = {1: "md5", 2: "sha1", 3: "sha256"}
 _HMAC = {0x12: "sha1", 0x13: "sha256"}
 _PBKDF2 = 0x22
@@ -72,8 +70,10 @@ def check_key_answer(key: PublicKey, answer: bytes, data: bytes) -> bool:
 
 
 def check_signature(key: PublicKey, hash_name: str, signature: bytes, data: bytes) -> bool:
-    """RSA by PKCS#1 v1.5, DSA in DER; Ed25519 has a hash of its own, whatever is named."""
+    """RSA by PKCS#1 v1.5, DSA in DER; Ed25519 and SM2 (with SM3) have a hash of their own, whatever is named."""
     try:
+        if isinstance(key, Sm2PublicKey):
+            return key.verifies(data, signature)
         if isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(signature, data)
             return True
@@ -87,35 +87,6 @@ def check_signature(key: PublicKey, hash_name: str, signature: bytes, data: byte
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
-
-
-def read_public_key(value: HandleValue) -> PublicKey | None:
-    """The key of an HS_PUBKEY value; None where it cannot be read, is too small to be trusted or too large to be handled."""
-    if value.type != KEY_TYPE:
-        return None
-    try:
-        key = public_key(key_from_json(value.data) if isinstance(value.data, dict) else octets_of(value) or b"")
-    except (Malformed, ValueError, UnsupportedAlgorithm):
-        return None
-    if isinstance(key, rsa.RSAPublicKey):
-        fits = (
-            _MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS and key.public_numbers().e.bit_length() <= _MAX_EXPONENT_BITS
-        )
-        return key if fits else None
-    return key if isinstance(key, ed25519.Ed25519PublicKey) or key.key_size <= _MAX_DSA_BITS else None
-
-
-def same_key(one: PublicKey, der: bytes) -> bool:
-    """Whether a key is that of a SubjectPublicKeyInfo in DER, as certificates have it."""
-    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return hmac.compare_digest(one.public_bytes(*form), der)
-
-
-def jwk_of(key: Any) -> dict[str, Any]:
-    """A public key as HS_PUBKEY has it in JSON. Raises ValueError for kinds that are not served."""
-    if not isinstance(key, PublicKey):
-        raise ValueError("must be an RSA, DSA or Ed25519 key")
-    return key_as_json(encode_public_key(key))
 
 
 def _check(secret: bytes, kind: int, mac: bytes, data: bytes, stretching: Stretching | None) -> bool:

@@ -1,13 +1,13 @@
 """Setting up a session (RFC 3652 §3.8): what is asked, what is answered, and the codes of its messages.
 
-Byte for byte known are the request and its answer of every mode; how keys are derived from a Diffie-Hellman exchange is not,
-so a server offers none (`resolver.handle` answers 501, upon which clients go on with challenges).
+Byte for byte as deployed clients have them; what the exchanged key then does is in `core.handle.session_key`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.handle.codes import Code
 from core.handle.malformed import Malformed
 from core.handle.reader import Reader, string, text, u16, u32
 
@@ -60,7 +60,7 @@ def read_setup(reader: Reader) -> SessionSetup:
     """Raises `Malformed`."""
     mode, seconds, handle, index = reader.u16(), reader.u32(), reader.name(), reader.u32()
     if mode not in _MODES:
-        raise Malformed(f"there is no session mode {mode}")
+        raise Malformed(f"there is no session mode {mode}", Code.SESSION_SETUP_INVALID)
     if mode in (CLIENT_KEY, DIFFIE_HELLMAN):
         return SessionSetup(mode, seconds, handle, index, reader.string())
     if mode == HANDLE_KEY:

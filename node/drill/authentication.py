@@ -15,7 +15,17 @@ from node.peering_keys import current_key
 from sync.operations.canonical import canonical
 from sync.operations.envelope import envelope
 from sync.operations.shapes import MEDIA_TYPE
-from sync.signing.keys import Ed25519Signer, Signer, decode, keyid_of, new_seed
+from sync.signing.keys import (
+    SM2_SM3,
+    Ed25519Signer,
+    Signer,
+    Sm2Signer,
+    decode,
+    keyid_of,
+    load_signer,
+    new_secret,
+    new_seed,
+)
 from sync.signing.request import MEDIA_TYPE as EPP
 from sync.signing.request import signed_request
 
@@ -68,8 +78,24 @@ async def authentication(stand: Stand, found: Found) -> None:
     found.check("篡改报文的请求被拒绝", "what is altered is refused", status == 401, status=status)
     after = len(stand.desk.store.all("newest_log", most=10_000))
     found.check("被拒绝的请求均未执行", "nothing of it was done", before == after, commands=after - before)
+    await _national(stand, found, own)
     await _foreign_prefix(stand, found, own)
     await _closed(stand, found, own)
+
+
+async def _national(stand: Stand, found: Found, own: Attempt) -> None:
+    """With a key of SM2 beside the one in use, as an account may have."""
+    keyid = "drill-sm2"
+    signer, posing = (load_signer(SM2_SM3, keyid, new_secret(SM2_SM3)) for _ in range(2))
+    assert isinstance(signer, Sm2Signer)
+    public = base64.b64encode(signer.public).decode()
+    stand.desk.store.run("put_key", app_id=own.app_id, keyid=keyid, algorithm=SM2_SM3, public=public)
+    status = await _post(stand, Attempt(own.app_id, signer, own.now).headers(_PATH, _HELLO, EPP), _HELLO)
+    found.check("SM2（SM3）签名的请求被接受", "a request signed by SM2 with SM3 is taken", status == 200, status=status)
+    status = await _post(stand, Attempt(own.app_id, posing, own.now).headers(_PATH, _HELLO, EPP), _HELLO)
+    found.check(
+        "冒用 SM2 密钥编号的请求被拒绝", "and one by another key of SM2 is refused", status == 401, status=status
+    )
 
 
 async def _foreign_prefix(stand: Stand, found: Found, own: Attempt) -> None:

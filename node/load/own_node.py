@@ -19,6 +19,11 @@ import aiohttp
 
 from node.console import Refused
 
+# One address stands for many here. Bounds that are out of reach are counted towards like any others.
+LOAD_OF_ONE_ADDRESS = {
+    "BIAOJIE_HANDLE_CONNECTIONS_PER_ADDRESS": "1000000",
+    "BIAOJIE_HANDLE_UDP_AMPLIFIED_KILOBYTES": "1048576",
+}
 _START_SECONDS = 120.0
 _STOP_SECONDS = 60.0
 _SHOWN_LINES = 4  # of what it said, where it does not start
@@ -69,6 +74,7 @@ def plain_node(place: Path, workers: int, code: Path | None = None, **settings: 
     port, handle_port, data, log = free_port(), free_port(), place / "data", place / "node.log"
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("BIAOJIE_")}
     environment = inherited | {
+        **LOAD_OF_ONE_ADDRESS,
         "BIAOJIE_DATA_DIR": str(data),
         "BIAOJIE_HTTP_PORT": str(port),
         "BIAOJIE_HANDLE_PORT": str(handle_port),

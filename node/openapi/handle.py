@@ -102,7 +102,29 @@ def handle() -> Schema:
             )
         },
         "/api/prefixes": {"get": _prefixes()},
+        "/": {"post": _message()},
     }
+
+
+def _message() -> Schema:
+    """The one call whose body is not JSON: RFC 3652 as it is."""
+    message = {"application/x-hdl-message": {"schema": {"type": "string", "format": "binary"}}}
+    made = operation(
+        "sendHandleMessage",
+        _TAG,
+        "A message of the Handle protocol, as over TCP but for logins. 以 HTTP 传送 Handle 协议报文（登录除外）。",
+        {
+            "200": said(
+                "Its answer, whatever its code; several messages one after another for a list",
+                "应答报文（无论应答码为何）；列表为多条报文依次相接",
+            )
+            | {"content": message},
+            "400": problem("Not one whole message of this type", "不是一条完整的此类报文"),
+            "404": problem("No Handle protocol is spoken here", "本节点未启用 Handle 协议"),
+            "413": problem("The message is too large", "报文过大"),
+        },
+    )
+    return made | {"requestBody": {"required": True, "content": message}}
 
 
 def _put(done: Schema) -> Schema:

@@ -20,7 +20,7 @@ from core.errors import (
 from core.exchange import now
 from core.handle.administration import PREFIX_RECORDS, Acting, Administrator, Made
 from core.handle.authority import Named, Power, needed
-from core.handle.proofs import KEY_TYPE
+from core.handle.public_keys import KEY_TYPE
 from core.identifier import Identifier, fold_case
 from core.record import Record
 from core.values import ADMIN_READ, HandleValue

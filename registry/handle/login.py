@@ -10,7 +10,6 @@ from collections.abc import Callable
 from core.errors import AdministratorUnknown, AdministratorWrong, LoginTooFrequent
 from core.handle.administration import Administrator
 from core.handle.proofs import (
-    KEY_TYPE,
     SECRET_TYPE,
     Stretching,
     check_key_answer,
@@ -18,9 +17,8 @@ from core.handle.proofs import (
     check_secret,
     check_secret_answer,
     check_signature,
-    read_public_key,
-    same_key,
 )
+from core.handle.public_keys import KEY_TYPE, read_public_key, same_key
 from registry.handle.material import Material, find_material
 from registry.room import Registry
 from registry.snms.attempts import Attempts

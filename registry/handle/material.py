@@ -8,7 +8,8 @@ from core.database import store_errors
 from core.errors import AdministratorUnknown, IdentifierMalformed, NotResponsible
 from core.handle.administration import Administrator
 from core.handle.authority import octets_of
-from core.handle.proofs import KEY_TYPE, SECRET_TYPE
+from core.handle.proofs import SECRET_TYPE
+from core.handle.public_keys import KEY_TYPE
 from core.values import HandleValue
 from registry.handle.names import is_prefix_record, key_of, parse_name
 from registry.handle.prefix_records import open_secret

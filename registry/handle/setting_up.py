@@ -15,7 +15,8 @@ from core.access import PrefixState
 from core.errors import EnterpriseUnknown, IdentifierMalformed, PrefixTaken
 from core.handle.administration import PREFIX_RECORDS, Administrator
 from core.handle.authority import ADMIN_TYPE, ALL_POWERS, GROUP_TYPE
-from core.handle.proofs import KEY_TYPE, SECRET_TYPE
+from core.handle.proofs import SECRET_TYPE
+from core.handle.public_keys import KEY_TYPE
 from core.identifier import Identifier, fold_case, parse_prefix
 from core.schemes import scheme_of_prefix
 from core.sealing import Vault

@@ -3,6 +3,8 @@
 They lie in Redis under the session id of the envelope, for as long as an answer is accepted; without Redis in the memory of
 the worker that made them, where an answer on the same connection finds them. What strangers can make this node keep is
 bounded in bytes: in all, of one address, and half of it for datagrams, whose address may be anybody's.
+
+In a session a challenge has the session's number, one at a time, and what was asked, which may have come encrypted, is sealed.
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from core.errors import PersonalDataLocked
 from core.handle.digest import digest_of
 from core.handle.message import Message, read_message
+from core.sealing import Vault
 from core.shared_cache import SharedCache
+from resolver.handle.sessions import SESSION_BIT
 
 NONCE_BYTES = 16
 _MOST_BYTES = 64 * 1024 * 1024
@@ -45,16 +50,19 @@ class Challenge:
 class Challenges:
     """One for each worker; `seconds` is how long an answer is accepted."""
 
-    def __init__(self, cache: SharedCache, seconds: int) -> None:
+    def __init__(self, cache: SharedCache, vault: Vault, seconds: int) -> None:
         self._cache = cache
+        self._vault = vault
         self._seconds = seconds
         self._held: dict[int, tuple[float, bytes]] = {}
         self._made: deque[tuple[float, int, int, str | None]] = deque()
         self._made_bytes = 0
         self._made_of: dict[str | None, int] = {}
 
-    async def make(self, request: Message, source: str | None, *, over_udp: bool = False) -> Challenge | None:
-        """For a client at the address `source`; None where too many are waiting already."""
+    async def make(
+        self, request: Message, source: str | None, *, over_udp: bool = False, in_session: int = 0
+    ) -> Challenge | None:
+        """For a client at the address `source`; None where too many are waiting already. `in_session`: the session's number."""
         now = time.monotonic()
         self._forget(now)
         octets = request.encode()
@@ -64,17 +72,28 @@ class Challenges:
             return None
         nonce, minor = secrets.token_bytes(NONCE_BYTES), request.envelope.spoken[1]
         stored = nonce + bytes((minor,)) + octets
-        for _ in range(_TRIES):
-            session = secrets.randbelow(2**32 - 1) + 1
-            if await self._cache.put_once(_name(session), stored, self._seconds):
-                break
-        else:  # under a number of its own: what Redis may have taken all the same is nobody's
-            session = secrets.randbelow(2**32 - 1) + 1
-            self._held[session] = (now + self._seconds, stored)
+        if in_session:
+            session = in_session
+            await self._cache.take_once(_name(session))  # the one before: its answer comes too late
+            if not await self._cache.put_once(_name(session), self._vault.seal(stored, _name(session)), self._seconds):
+                return None
+        else:
+            session = await self._left(stored, now)
         self._made.append((now + self._seconds, size, session, source))
         self._made_bytes += size
         self._made_of[source] = self._made_of.get(source, 0) + size
         return Challenge(session, nonce, request, minor)
+
+    async def _left(self, stored: bytes, now: float) -> int:
+        """Under a number that is nobody's, which it says."""
+        for _ in range(_TRIES):
+            session = secrets.randbelow(SESSION_BIT - 1) + 1
+            if await self._cache.put_once(_name(session), stored, self._seconds):
+                return session
+        # Under a number of its own: what Redis may have taken all the same is nobody's.
+        session = secrets.randbelow(SESSION_BIT - 1) + 1
+        self._held[session] = (now + self._seconds, stored)
+        return session
 
     async def take(self, session: int) -> Challenge | None:
         """The challenge, which is no more afterwards; None where there is none, or too late."""
@@ -83,6 +102,11 @@ class Challenges:
         stored = held[1] if held else await self._cache.take_once(_name(session))
         if stored is None:
             return None
+        if session & SESSION_BIT:
+            try:
+                stored = self._vault.open(stored, _name(session))
+            except PersonalDataLocked:
+                return None
         request = read_message(stored[NONCE_BYTES + 1 :])
         return Challenge(session, stored[:NONCE_BYTES], request, stored[NONCE_BYTES])
 

@@ -7,53 +7,54 @@ a challenge says nothing about the identifier.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from core.errors import Problem
 from core.handle.administration import Acting, Administrator
-from core.handle.bodies import ChallengeAnswer, Login, Resolve, Verify, decode_request, encode_verdict
+from core.handle.bodies import ChallengeAnswer, Resolve, Verify, decode_request, encode_verdict
 from core.handle.codes import CODES, Code, Op
 from core.handle.envelope import Envelope
 from core.handle.header import Header
 from core.handle.malformed import Malformed
-from core.handle.message import Message, decode_message
+from core.handle.message import Message
 from core.handle.reader import string
+from resolver.handle import session_requests
 from resolver.handle.administering import ADMINISTRATION, administer
 from resolver.handle.challenges import Challenge
+from resolver.handle.logins import LOGIN_REQUESTS, login_answer, require_same
+from resolver.handle.opening import Opened, opened
 from resolver.handle.rendering import rendered
 from resolver.handle.resolving import resolve
-from resolver.handle.room import MOST_LOGINS, Caller, HandleRoom, Said, refusal
+from resolver.handle.room import Caller, HandleRoom, Said, refusal
 
 log = logging.getLogger(__name__)
-_PROVING = frozenset((Op.ANSWER, Op.VERIFY, Op.LOGIN))
-_SESSIONS = frozenset((Op.SESSION_SETUP, Op.SESSION_END, Op.SESSION_KEY))
-_NO_SESSIONS = "no sessions; answer challenges / 不支持会话，请使用质询应答"
+_PROVING = frozenset((Op.ANSWER, Op.VERIFY, *LOGIN_REQUESTS))
 
 
 async def respond(room: HandleRoom, caller: Caller, envelope: Envelope, content: bytes) -> AsyncIterator[bytes]:
     """Whole messages, mostly one. `content` is what follows the envelope. Never raises for what a client did."""
-    if envelope.encrypted or envelope.compressed:  # there are no sessions, and nobody is known to compress
-        unread = Message(envelope, Header(0), b"")
-        code = Code.SESSION_KEY_MISSING if envelope.encrypted else Code.UNSUPPORTED
-        yield await rendered(room, unread, refusal(code))
-        return
     try:
-        message = decode_message(envelope, content)
+        came = await opened(room, caller, envelope, content)
     except Malformed as wrong:
-        unread = Message(envelope, Header(int.from_bytes(content[:4])), b"")
+        op = 0 if envelope.encrypted else int.from_bytes(content[:4])
+        unread = Opened(Message(envelope, Header(op), b""))
         yield await rendered(room, unread, refusal(wrong.code, wrong.reason))
         return
-    async for said in _answers(room, caller, message):
-        yield await rendered(room, message, said)
+    number = 0
+    async for said in _answers(room, caller, came):
+        yield await rendered(room, came, said, number)
+        number += 1
 
 
-async def _answers(room: HandleRoom, caller: Caller, message: Message) -> AsyncIterator[Said]:
+async def _answers(room: HandleRoom, caller: Caller, came: Opened) -> AsyncIterator[Said]:
     """Whatever goes wrong becomes an answer, with the operation of the request that it is about."""
     op, session = None, None
+    message = came.message
     try:
         if message.header.op != Op.ANSWER:
-            async for said in _performed(room, caller, message, caller.logins.get(message.envelope.session)):
+            async for said in _performed(room, caller, came, _administrator(caller, came)):
                 yield said
             return
         if caller.over_udp and not room.udp_administration:
@@ -63,9 +64,11 @@ async def _answers(room: HandleRoom, caller: Caller, message: Message) -> AsyncI
         if challenge is None:
             yield refusal(Code.AUTHENTICATION_TIMEOUT)
             return
-        op, session = challenge.request.header.op, 0
+        op, session = challenge.request.header.op, None if came.session else 0
         administrator = await _proved(room, caller, message, challenge)
-        async for said in _after_proof(room, caller, challenge, administrator):
+        if came.session and came.session.is_of(administrator):
+            await room.sessions.prove(came.session, administrator, caller.source)
+        async for said in _after_proof(room, caller, came, challenge, administrator):
             yield replace(said, op=op)
     except Malformed as wrong:
         yield replace(refusal(wrong.code, wrong.reason), op=op, session=session)
@@ -76,42 +79,63 @@ async def _answers(room: HandleRoom, caller: Caller, message: Message) -> AsyncI
         yield replace(refusal(Code.ERROR), op=op, session=session)
 
 
+def _administrator(caller: Caller, came: Opened) -> Administrator | None:
+    """Who is known to ask: by a login on this connection, or by a session that vouches for the message."""
+    if came.session:
+        return came.session.administrator if came.vouched else None
+    return caller.logins.of(came.message.envelope.session, time.monotonic())
+
+
 async def _performed(
-    room: HandleRoom, caller: Caller, message: Message, administrator: Administrator | None
+    room: HandleRoom, caller: Caller, came: Opened, administrator: Administrator | None
 ) -> AsyncIterator[Said]:
-    op = message.header.op
+    message, op = came.message, came.message.header.op
     if message.header.code:
         yield refusal(Code.PROTOCOL_ERROR, "not a request / 不是请求")
     elif op == Op.RESOLVE:
         request = decode_request(op, message.body)
         assert isinstance(request, Resolve)
-        yield await resolve(room, caller, message, request, administrator) or await _challenge(room, caller, message)
+        yield await resolve(room, caller, message, request, administrator) or await _challenge(room, caller, came)
     elif op == Op.SITE_INFO:
         yield Said(Code.SUCCESS, room.identity.site_bytes)
-    elif op in _SESSIONS:
-        yield refusal(Code.SESSION_FAILED if op == Op.SESSION_SETUP else Code.UNSUPPORTED, _NO_SESSIONS)
+    elif op in session_requests.SESSION_REQUESTS:
+        yield await session_requests.answer(room, caller, came)
     elif op not in ADMINISTRATION and op not in _PROVING:
         yield refusal(Code.UNSUPPORTED)
     elif caller.over_udp and not room.udp_administration:
         yield _over_udp()
     elif op == Op.VERIFY:
         yield await _verified(room, caller, message)
-    elif op == Op.LOGIN or administrator is None:
-        if op == Op.LOGIN:
-            decode_request(op, message.body)
-            caller.idis = True
-            yield await _challenge(room, caller, message)
-        else:
-            yield refusal(Code.LOGIN_FIRST) if caller.idis else await _challenge(room, caller, message)
+    elif op in LOGIN_REQUESTS:
+        yield await _login(room, caller, came)
+    elif administrator is None:
+        yield _log_in(caller, message) if caller.idis else await _challenge(room, caller, came)
     else:
         request = decode_request(op, message.body)
         async for said in administer(room, _acting(caller, message, administrator), op, message.header.flags, request):
             yield said
 
 
-async def _challenge(room: HandleRoom, caller: Caller, message: Message) -> Said:
-    """402: digest and nonce, under a session id that names it."""
-    made = await room.challenges.make(message, caller.source, over_udp=caller.over_udp)
+def _log_in(caller: Caller, message: Message) -> Said:
+    """What a client of the national SDK is told, which takes no challenge but that of a login."""
+    over = message.envelope.session in caller.logins
+    return refusal(Code.LOGIN_AGAIN, "the login is over / 登录已过期") if over else refusal(Code.LOGIN_FIRST)
+
+
+async def _login(room: HandleRoom, caller: Caller, came: Opened) -> Said:
+    if not caller.lasting:
+        return refusal(Code.UNSUPPORTED, "a login belongs to a TCP connection / 登录须使用 TCP 连接")
+    decode_request(came.message.header.op, came.message.body)
+    caller.idis = True
+    return await _challenge(room, caller, came)
+
+
+async def _challenge(room: HandleRoom, caller: Caller, came: Opened) -> Said:
+    """402: digest and nonce, under a session id that names it: in a session its own, and the answer proves whose that is."""
+    message = came.message
+    proving = came.session if came.vouched and message.header.op not in LOGIN_REQUESTS else None
+    in_session = proving.number if proving else 0
+    made = await room.challenges.make(message, caller.source, over_udp=caller.over_udp, in_session=in_session)
     if made is None:
         return refusal(Code.BUSY)
     return Said(Code.AUTHENTICATION_NEEDED, string(made.nonce), made.session, digest=True)
@@ -121,28 +145,24 @@ async def _proved(room: HandleRoom, caller: Caller, message: Message, challenge:
     """Raises `Malformed`, and those of `Administration.authenticate`."""
     answer = decode_request(Op.ANSWER, message.body)
     assert isinstance(answer, ChallengeAnswer)
-    if challenge.request.header.op == Op.LOGIN:
-        wanted = decode_request(Op.LOGIN, challenge.request.body)
-        assert isinstance(wanted, Login)
-        if (answer.handle.upper(), answer.index) != (wanted.handle.upper(), wanted.index):
-            raise Malformed("the login was asked for by another administrator", Code.AUTHENTICATION_ERROR)
+    require_same(challenge.request, answer)
     return await room.administration.authenticate(
         answer.handle, answer.index, answer.kind, answer.answer, challenge.data, caller.source
     )
 
 
 async def _after_proof(
-    room: HandleRoom, caller: Caller, challenge: Challenge, administrator: Administrator
+    room: HandleRoom, caller: Caller, came: Opened, challenge: Challenge, administrator: Administrator
 ) -> AsyncIterator[Said]:
     """What was asked for, now that it is known who asked."""
-    if challenge.request.header.op == Op.LOGIN:
-        while len(caller.logins) >= MOST_LOGINS:
-            del caller.logins[next(iter(caller.logins))]
-        caller.logins[challenge.session] = administrator
-        yield Said(Code.SUCCESS)
+    if challenge.request.header.op in LOGIN_REQUESTS:
+        if not caller.lasting:
+            raise Malformed("a login belongs to the connection that asked for it", Code.AUTHENTICATION_ERROR)
+        caller.logins.keep(challenge.session, administrator, time.monotonic() + room.login_seconds)
+        yield Said(Code.SUCCESS, login_answer(challenge.request))
         return
-    async for said in _performed(room, caller, challenge.request, administrator):
-        yield replace(said, session=0)
+    async for said in _performed(room, caller, replace(came, message=challenge.request), administrator):
+        yield said if came.session else replace(said, session=0)
 
 
 async def _verified(room: HandleRoom, caller: Caller, message: Message) -> Said:
@@ -163,5 +183,6 @@ def _over_udp() -> Said:
 
 def _problem(problem: Problem) -> Said:
     """In both languages: a Handle client says nothing of its own."""
-    known = problem.handle_code if problem.handle_code in CODES else Code.ERROR
+    code = problem.extra.get("responseCode", problem.handle_code)  # of the problem itself where its kind has several
+    known = code if code in CODES else Code.ERROR
     return refusal(Code(known), f"{problem.en} / {problem.zh}")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from core.handle.codes import MAJOR, MINOR
 from core.handle.credential import SIGNED, Credential, vouched
 from core.handle.envelope import Envelope
-from core.handle.keys import encode_public_key
+from core.handle.public_keys import encode_public_key
 from core.handle.site import (
     BOTH,
     HASH_WHOLE,

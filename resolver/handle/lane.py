@@ -43,7 +43,7 @@ class Lane:
         self._forms: dict[bytes, _Form | None] = {}
         self._counts: dict[str, int] = {}
         self._now = 0.0
-        self._second = 0
+        self.second = 0  # of a clock that only goes forward
         self._open = False
         self._version = self._head = b""  # of the last datagram, with its form
         self._last: _Form | None = None
@@ -51,11 +51,11 @@ class Lane:
     def begin(self) -> None:
         self._open = not self._room.resolver.lookup.stale_seconds
         self._now = time.monotonic()
-        self._second = int(self._now)
+        self.second = int(self._now)
 
     def take(self, data: bytes, at: int, out: list[bytes]) -> int:
         """Append answers to `out`, from the message at `at` on; returns where the first one begins that does not lie ready."""
-        end, counts, now, second = len(data), self._counts, self._now, self._second
+        end, counts, now, second = len(data), self._counts, self._now, self.second
         version = head = begin = middle = b""
         table: dict[bytes, WireAnswer] = {}
         from_bytes = int.from_bytes
@@ -101,10 +101,15 @@ class Lane:
                 return None
             count = 0
         self._counts[found.prefix] = count + 1
-        if found.touched != self._second:
-            found.touched = self._second
+        if found.touched != self.second:
+            found.touched = self.second
             self._room.resolver.lookup.memory.touch(found.entry)
         return b"".join((form.begin, data[8:12], found.lengths, form.middle, found.tail))
+
+    def unsaid(self, data: bytes) -> None:
+        """The answer that `one` gave to this datagram, the last before this call, is not sent after all."""
+        if self._last is not None and (found := self._last.table.get(data[40:])) is not None:
+            self._counts[found.prefix] -= 1
 
     def end(self, probe: bool) -> None:
         """Count what the turn answered."""
@@ -112,6 +117,8 @@ class Lane:
             return
         resolver, answered = self._room.resolver, 0
         for prefix, count in self._counts.items():
+            if not count:  # unsaid
+                continue
             resolver.tally.add(prefix, self._door, Outcome.FOUND, probe, count)
             answered += count
         resolver.lookup.count_ready(answered)

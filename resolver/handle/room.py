@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from core.handle.administration import Administration, Administrator
+from core.handle.administration import Administration
 from core.handle.codes import Code
+from core.handle.session_key import SessionKey
 from resolver.handle.challenges import Challenges
 from resolver.handle.identity import Identity
+from resolver.handle.logins import Logins
+from resolver.handle.sessions import Sessions
 from resolver.room import Resolver
 from resolver.usage.tally import Door
-
-MOST_LOGINS = 16
 
 
 @dataclass(slots=True)
@@ -23,7 +24,10 @@ class HandleRoom:
     identity: Identity
     administration: Administration
     challenges: Challenges
+    sessions: Sessions
+    exchange_bits: int  # the least that a key may have by which another is exchanged
     udp_administration: bool = False
+    login_seconds: float = 86_400.0
     # Signing takes a thousand times as long as answering: strangers who ask for it wait for each other, not all for them.
     signing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
@@ -31,13 +35,20 @@ class HandleRoom:
 @dataclass(slots=True)
 class Caller:
     """The other end: a connection, or the sender of a datagram. `logins` are administrators by session id, known on this
-    connection alone; `idis`: it has logged in to the identifier system, or tried to."""
+    connection alone, `keys` what their messages may be encrypted with; `idis`: it has logged in to the identifier system, or
+    tried to."""
 
     door: Door
     source: str | None
     probe: bool = False
     idis: bool = False
-    logins: dict[int, Administrator] = field(default_factory=dict)
+    logins: Logins = field(default_factory=Logins)
+    keys: dict[int, SessionKey] = field(default_factory=dict, repr=False)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the next request comes from the same client, as on a connection."""
+        return self.door is Door.HANDLE_TCP
 
     @property
     def over_udp(self) -> bool:

@@ -4,8 +4,8 @@ request's id.
 Resolutions that have to be looked up run beside each other, so that they share a trip to the store; anything else waits for
 what came before it and holds up what comes after.
 
-Bounds: a message of 256 KiB, as much again unread before reading pauses, 64 requests under way, no reading while the client
-does not read; idle connections are closed, and so many are open at most.
+Bounds: a message of 256 KiB (a longer one is answered, and the connection closed), as much again unread before reading pauses, 64 requests under way, no reading while the client
+does not read; idle connections are closed, and so many are open at most, in all and of one network.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from core.handle.codes import Op
 from core.handle.envelope import ENVELOPE_BYTES, decode_envelope
 from core.handle.malformed import Malformed
 from core.handle.reader import MAX_MESSAGE_BYTES
-from core.handle.stream import next_end
+from core.handle.stream import in_one_piece, next_end
+from core.telemetry import HANDLE_REFUSED
+from resolver.handle.batches import network_of_peer
 from resolver.handle.dispatch import respond
 from resolver.handle.lane import Lane
+from resolver.handle.rendering import unread
 from resolver.handle.room import Caller, HandleRoom
 from resolver.usage.tally import Door
 
@@ -40,12 +43,15 @@ class TcpDoor:
         *,
         idle_seconds: float,
         most_connections: int,
+        most_of_one: int,
     ) -> None:
         self.room = room
         self.lane = Lane(room, Door.HANDLE_TCP)
         self.plain_address = plain_address
         self.idle_seconds = idle_seconds
         self.most_connections = most_connections
+        self.most_of_one = most_of_one
+        self.of_one: dict[bytes, int] = {}  # connections by network
         self.connections: set[_Connection] = set()
 
     def __call__(self) -> asyncio.Protocol:
@@ -80,6 +86,7 @@ class _Connection(asyncio.Protocol):
         "_caller",
         "_door",
         "_ended",
+        "_network",
         "_reading",
         "_transport",
         "_writable",
@@ -93,6 +100,7 @@ class _Connection(asyncio.Protocol):
         self._caller: Caller | None = None
         self._buffer = b""
         self._reading = True
+        self._network: bytes | None = None  # whose it is, where it was taken
         self._ended = False  # the client has closed its half
         self._alone = False  # what is under way lets nothing else begin
         self._writable: asyncio.Event | None = None  # set where the client does not read
@@ -104,19 +112,32 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         door = self._door
         self._transport = transport
-        if len(door.connections) >= door.most_connections:
+        peer = transport.get_extra_info("peername")
+        network = network_of_peer(peer) if isinstance(peer, tuple) else b""
+        full = len(door.connections) >= door.most_connections
+        if full or door.of_one.get(network, 0) >= door.most_of_one:
+            HANDLE_REFUSED.labels("connections" if full else "connections-of-one").inc()
             self._transport.abort()
             return
         door.connections.add(self)
-        peer = transport.get_extra_info("peername")
+        door.of_one[network] = door.of_one.get(network, 0) + 1
+        self._network = network
         source = door.plain_address(str(peer[0]) if isinstance(peer, tuple) else None)
         self._caller = Caller(Door.HANDLE_TCP, source, door.room.resolver.probes.mark(source, {}))
 
     def connection_lost(self, _: Exception | None) -> None:
         self._door.connections.discard(self)
+        self._leave()
         self.resume_writing()
         for task in self.working:
             task.cancel()
+
+    def _leave(self) -> None:
+        """Its network has one connection less."""
+        if self._network is not None:
+            left = self._door.of_one.pop(self._network) - 1
+            if left:
+                self._door.of_one[self._network] = left
 
     def pause_writing(self) -> None:
         self._writable = asyncio.Event()
@@ -155,11 +176,12 @@ class _Connection(asyncio.Protocol):
             while not self._alone and self._writable is None and len(self.working) < _MOST_WORKING:
                 at = lane.take(data, at, out)
                 end = next_end(data, at)
-                if end is None or not self._begun(data[at:end], caller):
+                if end is None or not self._begun(in_one_piece(data[at:end]), caller):
                     break
                 at = end
-        except Malformed:
+        except Malformed as wrong:  # nothing after it can be found
             broken = True
+            out.append(unread(decode_envelope(data, at), wrong))
         lane.end(caller.probe)
         if out:
             self.quiet_since = time.monotonic()

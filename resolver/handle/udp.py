@@ -1,7 +1,8 @@
 """Handle over UDP: datagrams of 512 bytes, longer messages in several of them; read and written in turns of many.
 
 A datagram too broken to have a request id is passed over. Bounds: 4 MiB of unfinished messages for 5 seconds, 1,000 requests
-under way; beyond that datagrams are dropped, as the network does.
+under way, and what `core.handle.amplification` lets go to one network in a second; beyond that datagrams are dropped, as the
+network does.
 """
 
 from __future__ import annotations
@@ -12,24 +13,31 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from core.handle.amplification import FACTOR, AmplifiedBytes
 from core.handle.datagrams import DATAGRAM_BYTES, Reassembly, datagrams_of
 from core.handle.envelope import ENVELOPE_BYTES, decode_envelope
 from core.handle.malformed import Malformed
-from resolver.handle.batches import batches_of
+from core.telemetry import HANDLE_REFUSED
+from resolver.handle.batches import batches_of, network_of_peer
 from resolver.handle.dispatch import respond
 from resolver.handle.lane import Lane
 from resolver.handle.room import Caller, HandleRoom
 from resolver.usage.tally import Door
 
 _MOST_WORKING = 1_000
-_BATCHES_IN_TURN = 4  # then it is the others' turn
+_IN_TURN = 256  # datagrams; then it is the others' turn
 
 
 class UdpDoor:
     """One for each socket, which it owns from `open` to `close`."""
 
     def __init__(
-        self, room: HandleRoom, listener: socket.socket, plain_address: Callable[[str | None], str | None]
+        self,
+        room: HandleRoom,
+        listener: socket.socket,
+        plain_address: Callable[[str | None], str | None],
+        *,
+        amplified_bytes: int,
     ) -> None:
         self._room = room
         listener.setblocking(False)
@@ -39,6 +47,7 @@ class UdpDoor:
         self.lane = Lane(room, Door.HANDLE_UDP)
         self._reassembly = Reassembly()
         self._working: set[asyncio.Task[None]] = set()
+        self._amplified = AmplifiedBytes(amplified_bytes)
         self._by_network = room.resolver.probes.by_network
 
     def open(self) -> None:
@@ -56,16 +65,25 @@ class UdpDoor:
         """What has arrived, up to a bound."""
         batches, by_network = self._batches, self._by_network
         datagram_at, ready, put = batches.datagram, self.lane.one, batches.answer
+        unwatched, allows, factor = self._amplified.unwatched, self._amplified.allows, FACTOR
         self.lane.begin()
-        for _ in range(_BATCHES_IN_TURN):
-            if not (count := batches.receive()):
-                break
+        self._amplified.begin(self.lane.second)
+        taken = 0
+        while taken < _IN_TURN and (count := batches.receive()):
+            taken += count
             for number in range(count):
                 datagram = datagram_at(number)
                 answer = ready(datagram)
                 if answer is None:
                     self._look_at(datagram, batches.peer(number))
-                elif len(answer) > DATAGRAM_BYTES:
+                elif (
+                    (size := len(answer)) > factor * len(datagram)
+                    and not unwatched(size)
+                    and not allows(size, batches.network(number))
+                ):
+                    self.lane.unsaid(datagram)
+                    HANDLE_REFUSED.labels("amplification").inc()
+                elif size > DATAGRAM_BYTES:
                     self._send(answer, batches.peer(number))
                 else:
                     put(number, answer)
@@ -89,7 +107,16 @@ class UdpDoor:
     async def _answer(self, message: bytes, peer: Any) -> None:
         caller = self._caller(peer)
         async for answer in respond(self._room, caller, decode_envelope(message), message[ENVELOPE_BYTES:]):
-            self._send(answer, peer)
+            if self._may_send(len(answer), len(message), peer):
+                self._send(answer, peer)
+
+    def _may_send(self, size: int, asked: int, peer: Any) -> bool:
+        amplified = self._amplified
+        amplified.begin(int(time.monotonic()))
+        if size <= FACTOR * asked or amplified.unwatched(size) or amplified.allows(size, network_of_peer(peer)):
+            return True
+        HANDLE_REFUSED.labels("amplification").inc()
+        return False
 
     def _caller(self, peer: Any) -> Caller:
         source = self._plain_address(str(peer[0]))

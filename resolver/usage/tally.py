@@ -23,6 +23,7 @@ class Door(StrEnum):
     GS1 = "gs1"
     HANDLE_TCP = "handle-tcp"
     HANDLE_UDP = "handle-udp"
+    HANDLE_HTTP = "handle-http"
 
 
 class Outcome(StrEnum):

@@ -28,6 +28,7 @@ from core.handle.keys import decode_key, key_as_json
 from core.handle.malformed import Malformed
 from core.handle.meaning import kept_data, kept_value, sent_data
 from core.handle.message import Message, decode_message, read_message
+from core.handle.session_key import SessionKey, key_as_told, read_dh_key, read_told_dh
 from core.handle.site import decode_site
 from core.handle.stream import Splitter
 from core.handle.wire_value import WireValue
@@ -47,9 +48,11 @@ _DATA_READERS: tuple[Callable[[bytes], object], ...] = (
     decode_key,
     key_as_json,
 )
+KEY = SessionKey(bytes(16))
 _ANSWER_READERS: tuple[Callable[[bytes], object], ...] = (
     bodies.decode_valued, bodies.decode_names, bodies.decode_nonce, bodies.decode_verdict, split_digest, decode_site,
-    sessions.decode_offer, sessions.decode_exchange,
+    sessions.decode_offer, sessions.decode_exchange, read_told_dh, key_as_told, KEY.decrypt,
+    lambda data: read_dh_key(data, (1_024, 2_048)),
 )  # fmt: skip
 
 
@@ -124,8 +127,9 @@ class Fuzzer:
             if isinstance(found, bodies.Valued):
                 self._values(found)
         bodies.decode_error(message.body)
-        with contextlib.suppress(Malformed):
-            decode_credential(message.credential)
+        for look in (lambda: decode_credential(message.credential), lambda: KEY.counter_of(message)):
+            with contextlib.suppress(Malformed):
+                look()
 
     def _values(self, found: bodies.Valued) -> None:
         assert bodies.decode_valued(found.encode()) == found

@@ -262,7 +262,7 @@ KEYLESS = frozenset(
         *("GET /.well-known/gs1resolver", "GET /iiidap/help"),
         *("POST /identity/token", "POST /identity/token/v1"),
         *("POST /api/sessions", "GET /api/sessions/this", "PUT /api/sessions/this", "DELETE /api/sessions/this"),
-        *("GET /api/site", "GET /api/prefixes"),
+        *("GET /api/site", "GET /api/prefixes", "POST /"),
         *("POST /api/v1/applications", "POST /snms/api/v3/ent/apply"),
         *("POST /ntln/v1/takeover/orders", "GET /ntln/v1/takeover/orders/{order}"),
         "POST /ntln/v1/takeover/orders/{order}/handback",

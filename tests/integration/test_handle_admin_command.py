@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from core.sm2 import Sm2PrivateKey
 from core.values import unpack
 from node.cli import main
 from tests.harness import PERSONAL_DATA_KEY
@@ -70,6 +71,9 @@ async def test_a_prefix_its_record_and_its_administrators(
     assert await run("set", "300:0.NA/20.500.12345", "--public-key", str(key)) == 0
     await run("list")
     assert "revoked" not in capsys.readouterr().out, "set again, it has a key again"
+    key.write_bytes(Sm2PrivateKey.generate().public.pem())
+    assert await run("set", "302:0.NA/20.500.12345", "--public-key", str(key)) == 0
+    assert (await record(database))[302][1]["crv"] == "SM2"
 
 
 @pytest.mark.usefixtures("command")

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from redis.asyncio import Redis
 
-from core.handle.proofs import jwk_of
+from core.handle.public_keys import jwk_of
 from core.tickets import KEPT_HERE, Tickets
 from tests.conftest import Servers, fresh_database
 from tests.handle_caller import SECRET, Tls, administer, basic, self_signed

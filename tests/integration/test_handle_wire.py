@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import socket
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -18,8 +21,8 @@ from core.handle.codes import MINOR, Code, Flag, Op
 from core.handle.credential import decode_credential, vouched
 from core.handle.digest import split_digest
 from core.handle.envelope import Envelope
-from core.handle.keys import public_key
 from core.handle.message import Message, read_message
+from core.handle.public_keys import public_key
 from core.handle.site import decode_site
 from node.cli import _parser as parser
 from node.console import Refused
@@ -223,17 +226,18 @@ async def test_requests_back_to_back_and_in_pieces_are_all_answered(node: Node) 
 
 
 async def test_what_cannot_be_read_is_answered_or_ends_the_connection(node: Node, connection: HandleConnection) -> None:
-    for op in (7, 1_000, 1_003, 2_000, 99_999):
+    for op in (7, 1_000, 1_003, 99_999):
         assert (await connection.ask(request(op, b"")))[0].header.code == Code.UNSUPPORTED
     [setup] = await connection.ask(request(Op.SESSION_SETUP, bytes(20)))
-    assert setup.header.code in (Code.SESSION_FAILED, Code.UNSUPPORTED)
+    assert setup.header.code == Code.SESSION_SETUP_INVALID
     [broken] = await connection.ask(request(Op.RESOLVE, b"\xff\xff\xff\xff"))
     assert broken.header.code == Code.PROTOCOL_ERROR
     locked = replace(resolving("0"), envelope=Envelope(options=0x40, request_id=5))
-    assert (await connection.ask(locked))[0].header.code == Code.SESSION_KEY_MISSING
+    assert (await connection.ask(locked))[0].header.code == Code.SESSION_FAILED
     reader, writer = await asyncio.open_connection(HOST, node.settings.handle_port)
-    writer.write(Envelope(length=300_000).encode())
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.write(Envelope(length=300_000, request_id=6).encode())
+    refused = read_message(await asyncio.wait_for(reader.read(), 5))
+    assert (refused.header.code, refused.envelope.request_id) == (Code.PROTOCOL_ERROR, 6)
     writer.close()
 
 
@@ -264,6 +268,68 @@ async def test_idle_connections_are_closed_and_no_more_are_taken_than_allowed(no
                 await second.ask(resolving("0"))
         assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()
+
+
+async def test_one_address_has_so_many_connections_and_no_more(node: Node) -> None:
+    update = {"http_port": free_port(), "handle_port": free_port(), "handle_connections_per_address": 1}
+    settings = node.settings.model_copy(update=update)
+    async with worker_here(settings, 1):
+        async with HandleConnection(HOST, settings.handle_port) as first:
+            assert (await first.ask(resolving("0")))[0].header.code == Code.HANDLE_NOT_FOUND
+            async with HandleConnection(HOST, settings.handle_port) as second:
+                with pytest.raises(ConnectionError):
+                    await second.ask(resolving("0"))
+            assert (await first.ask(resolving("0")))[0].header.code == Code.HANDLE_NOT_FOUND
+
+        async def another() -> bool:
+            async with HandleConnection(HOST, settings.handle_port) as later:
+                try:
+                    return (await later.ask(resolving("0")))[0].header.code == Code.HANDLE_NOT_FOUND
+                except ConnectionError:
+                    return False
+
+        await until(another, 5)  # the place is free again
+
+
+async def test_large_answers_over_udp_are_bounded_small_ones_are_not_and_what_is_not_sent_is_not_counted(
+    node: Node,
+) -> None:
+    name = await registered(node, "amplifier", *(text_value(n, "DATA", "x" * 90) for n in range(1, 4)))
+    update = {"http_port": free_port(), "handle_port": free_port(), "handle_udp_amplified_kilobytes": 1}
+    settings = node.settings.model_copy(update=update)
+    large, small = resolving(name), resolving("0")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+        caller.settimeout(10)
+        async with worker_here(settings, 1):
+            caller.connect((HOST, settings.handle_port))
+            began = time.monotonic()
+            got = await asyncio.to_thread(_answers_to_many, caller, large.encode(), small.encode(), 60)
+            seconds = int(time.monotonic() - began) + 2  # of the node's clock, at most
+            assert 0 < got["large"] <= 5 * seconds, "of 61"
+            assert got["small"] == 60
+
+    async def counted() -> bool:
+        kinds = (await node.operator.get("/api/v1/usage?by=hour")).json["kinds"]
+        return {(one["door"], one["outcome"]): one["resolutions"] for one in kinds} == {
+            ("handle-udp", "found"): got["large"]
+        }
+
+    await until(counted, 10)
+
+
+def _answers_to_many(caller: socket.socket, large: bytes, small: bytes, times: int) -> Counter[str]:
+    """Each large question is followed by a small one, whose answer tells that the large one will not come any more."""
+    caller.send(large)
+    got = Counter({"large": len(caller.recv(512)) // 300})  # it had to be looked up
+    for _ in range(times):
+        caller.send(large)
+        caller.send(small)
+        while True:
+            is_large = len(caller.recv(512)) > 300
+            got["large" if is_large else "small"] += 1
+            if not is_large:
+                break
+    return got
 
 
 async def test_a_rotated_key_is_taken_into_use_while_the_node_serves(node: Node, connection: HandleConnection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from core.handle.bodies import (
     Login,
@@ -26,9 +28,10 @@ from core.handle.bodies import (
 from core.handle.codes import Code, Flag, Op
 from core.handle.digest import split_digest
 from core.handle.message import Message
-from core.handle.proofs import jwk_of
+from core.handle.public_keys import jwk_of
 from core.handle.wire_value import WireValue
 from core.sealing import Vault
+from core.sm2 import Sm2PrivateKey
 from node.handle_client import HandleConnection, request
 from registry.handle.setting_up import AdministratorWish, parse_administrator, set_administrator
 from tests.handle_caller import SECRET, administer
@@ -131,12 +134,16 @@ async def test_every_form_of_a_secret_s_answer_is_taken(node: Node, connection: 
     assert await done(connection, creating(f"{PREFIX}/form-{form}-b"), wrong) == Code.AUTHENTICATION_FAILED
 
 
-async def test_a_private_key_is_taken_on_another_connection(node: Node, connection: HandleConnection) -> None:
-    key = rsa.generate_private_key(65_537, 2_048)
+@pytest.mark.parametrize("kind", ["RSA", "SM2"])
+async def test_a_private_key_is_taken_on_another_connection(
+    node: Node, connection: HandleConnection, kind: str
+) -> None:
+    key = rsa.generate_private_key(65_537, 2_048) if kind == "RSA" else Sm2PrivateKey.generate()
+    public = key.public if isinstance(key, Sm2PrivateKey) else key.public_key()
     index, record = parse_administrator(f"300:0.NA/{PREFIX}")
     database = await asyncpg.connect(node.settings.database_url.get_secret_value())
     async with database.transaction():
-        wish = AdministratorWish(index, record, None, jwk_of(key.public_key()))
+        wish = AdministratorWish(index, record, None, jwk_of(public))
         await set_administrator(database, Vault(node.settings.personal_data_keys), wish)
     await database.close()
     async with HandleConnection(HOST, node.settings.handle_port) as other:
@@ -236,6 +243,84 @@ async def test_the_national_login_opens_a_session_of_this_connection(node: Node,
         assert stolen.header.code == Code.AUTHENTICATION_NEEDED
     for name, code in ((f"{PREFIX}/logged-in", 1), (f"{PREFIX}/not-logged-in", 100), (f"{PREFIX}/stolen", 100)):
         assert (await connection.ask(resolving(name)))[0].header.code == code
+
+
+async def test_the_older_login_is_answered_like_a_resolution_and_opens_a_session_too(
+    connection: HandleConnection,
+) -> None:
+    login = request(Op.LOGIN_PASSWORD, Resolve(f"0.NA/{PREFIX}", (301,)).encode())
+    [challenged] = await connection.ask(login)
+    answer = answer_to(challenged, ADMIN, PROOF)
+    [opened] = await connection.ask(answer)
+    assert (opened.header.op, opened.header.code) == (Op.LOGIN_PASSWORD, Code.SUCCESS)
+    assert decode_valued(opened.body) == Valued(f"0.NA/{PREFIX}", ())
+    [made] = await connection.ask(creating(f"{PREFIX}/older", session=opened.envelope.session))
+    assert made.header.code == Code.SUCCESS
+    [again] = await connection.ask(answer)
+    assert again.header.code == Code.AUTHENTICATION_TIMEOUT, "an answer is taken once"
+    [challenged] = await connection.ask(login)
+    [another] = await connection.ask(answer_to(challenged, f"300:0.NA/{PREFIX}", PROOF))
+    assert another.header.code == Code.AUTHENTICATION_ERROR
+    [challenged] = await connection.ask(login)
+    [wrong] = await connection.ask(answer_to(challenged, ADMIN, by_secret("wrong")))
+    assert wrong.header.code == Code.AUTHENTICATION_FAILED
+    [unknown] = await connection.ask(creating(f"{PREFIX}/older-2", session=challenged.envelope.session))
+    assert unknown.header.code == Code.LOGIN_FIRST
+
+
+async def test_a_login_that_is_answered_too_late_is_none(node: Node, connection: HandleConnection) -> None:
+    update = {"http_port": free_port(), "handle_port": free_port(), "handle_challenge_seconds": 1}
+    settings = node.settings.model_copy(update=update)
+    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    async with worker_here(settings, 1), HandleConnection(HOST, settings.handle_port) as slow:
+        [challenged] = await slow.ask(request(Op.LOGIN, Login(f"0.NA/{PREFIX}", 301).encode()))
+        session = challenged.envelope.session
+
+        async def forgotten() -> bool:
+            return not await redis.keys(f"*handle-challenge:{session}")
+
+        assert not await forgotten()
+        await until(forgotten, 5)
+        [late] = await slow.ask(answer_to(challenged, ADMIN, PROOF))
+        assert late.header.code == Code.AUTHENTICATION_TIMEOUT
+        [refused] = await slow.ask(creating(f"{PREFIX}/late", session=session))
+        assert refused.header.code == Code.LOGIN_FIRST
+    await redis.aclose()
+
+
+async def test_a_login_that_is_over_is_to_be_made_again(node: Node, connection: HandleConnection) -> None:
+    update = {"http_port": free_port(), "handle_port": free_port(), "handle_login_seconds": 0}
+    settings = node.settings.model_copy(update=update)
+    async with worker_here(settings, 1), HandleConnection(HOST, settings.handle_port) as shortly:
+        login = request(Op.LOGIN, Login(f"0.NA/{PREFIX}", 301).encode())
+        [opened] = await administer_over(shortly, login, ADMIN, PROOF)
+        assert opened.header.code == Code.SUCCESS
+        session = opened.envelope.session
+        [over] = await shortly.ask(creating(f"{PREFIX}/too-late", session=session))
+        assert over.header.code == Code.LOGIN_AGAIN
+        public = request(Op.RESOLVE, Resolve(f"0.NA/{PREFIX}", (100,)).encode(), flags=int(Flag.PUBL), session=session)
+        [read] = await shortly.ask(public)
+        assert read.header.code == Code.SUCCESS, "what anybody may read is read without a login"
+        [challenged] = await shortly.ask(request(Op.LOGIN, login.body, session=session))
+        assert challenged.header.code == Code.AUTHENTICATION_NEEDED
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"), [("registrations_per_day", Code.DAILY_LIMIT), ("registrations_total", Code.REGISTRATION_LIMIT)]
+)
+async def test_a_spent_quota_of_the_day_and_one_for_good_have_codes_of_their_own(
+    node: Node, connection: HandleConnection, limit: str, code: Code
+) -> None:
+    admin = f"301:0.NA/{node.prefix}"
+    await administer(node.settings, admin)
+    assert (await node.operator.put("/api/v1/quotas/enterprises/1", {limit: 1})).status == 200
+
+    async def refused() -> bool:
+        [answer] = await administer_over(connection, creating(f"{node.prefix}/q-{secrets.token_hex(4)}"), admin, PROOF)
+        assert answer.header.code in (Code.SUCCESS, code)
+        return answer.header.code == code
+
+    await until(refused, 5)
 
 
 async def test_values_for_administrators_are_read_after_a_challenge(node: Node, connection: HandleConnection) -> None:

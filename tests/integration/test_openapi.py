@@ -11,8 +11,11 @@ from aiohttp import web
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from core.handle.bodies import Resolve
+from core.handle.codes import Op
 from core.web import now
 from node.compose import make_app
+from node.handle_client import request
 from node.openapi import specification
 from tests.applicant import PNG, SITE, WHOLE
 from tests.harness import Answer, Node, at, item, settings_for, text_value
@@ -317,6 +320,10 @@ async def handle_administration(walk: Walk, prefix: str) -> None:
     await walk("endHandleSession", 204, role="anybody", **session)
     await walk("endHandleSession", 401, role="anybody", **session)
     await walk("handleSite", 200, role="anybody")
+    asked = request(Op.RESOLVE, Resolve(one).encode()).encode()
+    for status, message in ((200, asked), (400, asked[:-1]), (413, bytes(300_000))):
+        kind = {"headers": {"Content-Type": "application/x-hdl-message"}}
+        await walk("sendHandleMessage", status, raw=message, role="anybody", **kind)
     await walk("listHomedPrefixes", 200, role="anybody", query="?limit=1")
     await walk("listHomedPrefixes", 400, role="anybody", query="?limit=x")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from core.sm2 import Sm2PrivateKey
 from node.peering_keys import activate, bring, current_key, generate, read_keys, rotate
 from node.toplevel_runner import prepare
 from sync.epp.commands import Command, write_command
 from sync.epp.names import ENT, IDENTIFIER, PREFIX
 from sync.epp.replies import Reply, read_reply
-from sync.signing.keys import Ed25519Signer, decode, new_seed
+from sync.signing.keys import Ed25519Signer, decode, load_signer, new_secret, new_seed
 from sync.signing.request import signed_request
 from sync.toplevel.accounts import Account, open_account
 from sync.toplevel.desk import Desk
@@ -168,6 +170,18 @@ def test_keys_are_made_brought_rotated_and_put_to_use_and_are_private(tmp_path: 
     assert activate(tmp_path) == second == current_key(tmp_path) and "next" not in read_keys(tmp_path)
     third = bring(tmp_path, "app-2", new_seed().encode(), "given")
     assert (third.keyid, current_key(tmp_path)) == ("given", second)
+    fourth = bring(tmp_path, "app-2", Sm2PrivateKey.generate().pem(), None)
+    assert fourth.algorithm == "sm2-sm3" and len(b64decode(fourth.public)) == 65
+    assert rotate(tmp_path, "sm2-sm3").algorithm == "sm2-sm3" and current_key(tmp_path) == second
+
+
+async def test_requests_signed_by_sm2_are_taken_where_the_account_has_such_a_key(box: Box, tmp_path: Path) -> None:
+    key = generate(tmp_path / "another", "app-sm2", "sm2-sm3")
+    account = Account(key.app_id, "88.77", "u", "client-sm2", "secret", key.keyid, key.algorithm, key.public)
+    open_account(box.desk.store, account)
+    for secret, status in ((key.secret, 200), (new_secret("sm2-sm3"), 401)):
+        signer = load_signer(key.algorithm, key.keyid, secret)
+        assert (await post(box, signed(box, signer=signer, app_id=key.app_id)))[0] == status
 
 
 def test_a_box_prepared_again_keeps_its_port_its_key_and_its_numbers(tmp_path: Path) -> None:

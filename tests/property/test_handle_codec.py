@@ -21,7 +21,7 @@ from core.handle.credential import Credential, decode_credential
 from core.handle.datagrams import DATAGRAM_BYTES, Reassembly, datagrams_of
 from core.handle.envelope import ENVELOPE_BYTES, Envelope, decode_envelope
 from core.handle.header import Header, decode_header
-from core.handle.keys import DSA, ED25519, RSA, KeyData, decode_key, key_as_json, key_from_json
+from core.handle.keys import DSA, ED25519, RSA, SM2, KeyData, decode_key, key_as_json, key_from_json
 from core.handle.malformed import Malformed
 from core.handle.meaning import kept_data, kept_value, sent_data, sent_value
 from core.handle.message import Message, read_message
@@ -65,7 +65,8 @@ keys = st.one_of(
     st.builds(KeyData, st.just(RSA), numbers, u16, st.sampled_from([b"", b"\0"])),
     st.builds(KeyData, st.just(DSA), st.lists(octets, min_size=4, max_size=4).map(tuple)),
     st.builds(KeyData, st.just(ED25519), st.tuples(octets)),
-    st.builds(KeyData, st.just("SM2_PUB_KEY"), st.just(()), u16, octets),
+    st.builds(KeyData, st.just(SM2), st.tuples(octets), u16, octets),
+    st.builds(KeyData, st.just("SM9_PUB_KEY"), st.just(()), u16, octets),
 )
 interfaces = st.lists(st.builds(Interface, st.integers(0, 4), st.integers(0, 4), u32), max_size=2).map(tuple)
 servers = st.lists(

@@ -9,6 +9,7 @@ import pytest
 from core.handle.bodies import Opaque
 from core.handle.codes import Op
 from core.handle.message import Message
+from core.sealing import Vault
 from core.shared_cache import SharedCache
 from node.console import Refused
 from node.handle_client import request
@@ -31,7 +32,7 @@ def asked(size: int = 10) -> Message:
 
 
 async def test_a_late_answer_finds_no_challenge() -> None:
-    late, soon = Challenges(without_redis(), 0), Challenges(without_redis(), 60)
+    late, soon = (Challenges(without_redis(), Vault(), seconds) for seconds in (0, 60))
     for challenges, there in ((late, False), (soon, True)):
         made = await challenges.make(asked(), HERE)
         assert made is not None
@@ -45,7 +46,7 @@ async def test_a_late_answer_finds_no_challenge() -> None:
 
 async def test_strangers_cannot_make_the_node_keep_more_than_so_much() -> None:
     """In mebibytes: 16 of one address, 32 for all datagrams, 64 in all."""
-    challenges, message, kept = Challenges(without_redis(), 60), asked(256_000), 0
+    challenges, message, kept = Challenges(without_redis(), Vault(), 60), asked(256_000), 0
 
     async def fill(source: str, *, over_udp: bool = False) -> int:
         nonlocal kept

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, padding, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.handle.meaning import kept_data, sent_data
 from core.handle.proofs import (
     MAX_ITERATIONS,
     Stretching,
@@ -20,9 +21,9 @@ from core.handle.proofs import (
     check_named_answer,
     check_secret,
     check_secret_answer,
-    jwk_of,
-    read_public_key,
 )
+from core.handle.public_keys import jwk_of, read_public_key, same_key
+from core.sm2 import Sm2PrivateKey, in_der
 from core.values import HandleValue
 
 SECRET, DATA = b"s3cret-Key", b"nonce-and-digest"
@@ -134,9 +135,35 @@ def test_dsa_and_ed25519() -> None:
     assert not check_key_answer(key, signature_answer("", of_edwards.sign(b"other")), DATA)
 
 
+def test_sm2_in_json_and_in_the_bytes_of_the_national_sdk() -> None:
+    private = Sm2PrivateKey.generate()
+    spki = private.public.der()
+    octets = struct.pack(">I", 11) + b"SM2_PUB_KEY" + b"\0\0" + struct.pack(">I", len(spki)) + spki
+    raw = private.sign(DATA)
+    for value in (key_value(private.public), HandleValue(300, "HS_PUBKEY", octets.hex(), "hex")):
+        assert sent_data(value.format, value.data) == octets
+        key = read_public_key(value)
+        assert key is not None and same_key(key, spki)
+        for name, signature in (("SM3", raw), ("SM3", in_der(raw)), ("", raw)):
+            assert check_key_answer(key, signature_answer(name, signature), DATA)
+            assert not check_key_answer(key, signature_answer(name, signature), DATA + b"x")
+    assert kept_data("HS_PUBKEY", octets) == ("key", jwk_of(private.public))
+    off_curve = octets[:-1] + bytes((octets[-1] ^ 1,))
+    assert read_public_key(HandleValue(300, "HS_PUBKEY", off_curve.hex(), "hex")) is None
+    assert kept_data("HS_PUBKEY", off_curve)[1]["kty"] == "unknown", "kept as it came, and nobody's key"
+
+
 def test_keys_that_are_none_too_small_or_of_another_type_are_not_read() -> None:
     small = {"kty": "RSA", "n": "AQ", "e": "AQAB"}
-    for data, format_ in ((small, "key"), ({"kty": "oct"}, "key"), ({}, "key"), ("text", "string"), ("AAAA", "base64")):
+    nowhere = {"kty": "EC", "crv": "SM2", "x": "AQ", "y": "AQ"}
+    for data, format_ in (
+        (small, "key"),
+        (nowhere, "key"),
+        ({"kty": "oct"}, "key"),
+        ({}, "key"),
+        ("text", "string"),
+        ("AAAA", "base64"),
+    ):
         assert read_public_key(HandleValue(1, "HS_PUBKEY", data, format_)) is None
     assert read_public_key(HandleValue(1, "HS_SECKEY", "x")) is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,15 +10,20 @@ from typing import Any
 
 import pytest
 
+from core.sm2 import Sm2PrivateKey
 from sync.signing.keys import (
     Ed25519Signer,
     KeyUnusable,
     Signer,
+    Sm2Signer,
     Verifier,
     decode,
+    key_of_pem,
     keyid_of,
+    load_public,
     load_signer,
     load_verifier,
+    new_secret,
     new_seed,
 )
 from sync.signing.message import Message, make_parameters, read_parameters, signature_base
@@ -100,6 +106,23 @@ def test_a_malformed_input_is_refused(header: str) -> None:
     assert refused(request(**{"signature-input": header})) == "malformed"
 
 
+def test_sm2_signs_where_it_is_configured_and_its_key_is_told_by_its_length() -> None:
+    signing = load_signer("sm2-sm3", "sm", new_secret("sm2-sm3"))
+    assert isinstance(signing, Sm2Signer) and len(signing.sign(b"base")) == 64
+    public = base64.b64encode(signing.public).decode()
+    headers = signed_request(signing, "app", "POST", "/epp", b"<epp/>", request_id="r-1", nonce="n-1", now=NOW)
+    lower = {name.lower(): value for name, value in headers.items()}
+    good = Message(lower, b"<epp/>", method="POST", path="/epp")
+    assert refused(good, key_of=lambda *_: load_public("sm", public)) == ""
+    assert refused(
+        Message(lower, b"<epp/>", method="PUT", path="/epp"), key_of=lambda *_: load_public("sm", public)
+    ) == ("signature-wrong")
+    another = base64.b64encode(Sm2PrivateKey.generate().public.point).decode()
+    assert refused(good, key_of=lambda *_: load_public("sm", another)) == "signature-wrong"
+    assert load_public("k", VECTORS["keys"]["ntln-bms"]["public"]).algorithm == "ed25519"
+    assert refused(good, key_of=lambda *_: verifier("sln-88608")) == "key-unknown", "never taken for another algorithm"
+
+
 def test_a_reply_is_the_servers_and_to_this_request() -> None:
     body = b"<epp/>"
     headers = signed_reply(signer("ntln-bms"), 200, body, "application/epp+xml", request_id="r-1", nonce="n", now=NOW)
@@ -118,10 +141,16 @@ def test_what_is_no_key_is_refused_in_both_languages() -> None:
         ("ed25519", "AAAA"),
         ("hmac-sha256", "AAAA"),
         ("rsa", new_seed()),
-        ("sm2-sm3", new_seed()),
+        ("sm2-sm3", "AAAA"),
+        ("sm2-sm3", base64.b64encode(b"\xff" * 32).decode()),
         ("ed25519", "!"),
     ):
         with pytest.raises(KeyUnusable) as raised:
             load_signer(algorithm, "k", secret)
         assert raised.value.en and raised.value.zh and secret not in raised.value.en
+    with pytest.raises(KeyUnusable):
+        new_secret("hmac-sha256")
+    for pem in (b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"):
+        with pytest.raises(KeyUnusable):
+            key_of_pem(pem)
     assert len(keyid_of(Ed25519Signer("", decode(new_seed())).public)) == 16
