@@ -7,7 +7,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/sh
 
-.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award day year limits growth bench-compare bench-where bench-escrow bench-freshness results lock clean help
+.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award day year limits growth bench-compare bench-where bench-escrow bench-docking bench-freshness results lock clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -68,6 +68,9 @@ results: $(VENV)/.dev ## benchmarks/RESULTS.md anew from the files of all runs
 
 bench-escrow: $(VENV)/.dev ## a full deposit of ROWS identifiers, and reconciliation with planted differences
 	@$(VENV)/bin/python -m benchmarks.escrow --rows $(or $(ROWS),1000000)
+
+bench-docking: $(VENV)/.dev ## statistics after a day's outage of the top level, and a thousand enterprises provisioned
+	@$(VENV)/bin/python -m benchmarks.docking
 
 bench-where: $(VENV)/.dev ## where the processor time of single registrations goes, by process and by file
 	@$(VENV)/bin/python -m benchmarks.where

@@ -38,7 +38,7 @@ class Dataset:
 
     def __init__(self, total: int, enterprises: int = 300, node_prefix: str = "88.118") -> None:
         self.total = total
-        self.components = _components()
+        self.components = components()
         count = max(1, min(enterprises, total // 1_000 or 1))
         sizes = _shares(total, count)
         self._firsts = [0, *accumulate(sizes)][:-1]
@@ -115,7 +115,8 @@ def _shares(total: int, count: int) -> list[int]:
     return sizes
 
 
-def _components() -> list[list[str]]:
+def components() -> list[list[str]]:
+    """Rows of the catalogue, a model once."""
     with COMPONENTS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))[1:]
     return list({row[1].upper(): row for row in rows}.values())

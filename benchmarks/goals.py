@@ -17,6 +17,7 @@ TABLES = {
     "registry": "Registry 注册",
     "resolver": "Resolver 解析",
     "handle": "The Handle protocol Handle 协议",
+    "peering": "Peering 对接",
     "award": "The award 奖励",
 }
 MET, MISSED, OPEN = "met 达到", "missed 未达到", "not measured 未测量"

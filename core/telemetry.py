@@ -275,4 +275,5 @@ def start_logging(level: str, name: str) -> None:
         datefmt="%Y-%m-%dT%H:%M:%S%z",
         force=True,
     )
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    for talkative in ("aiohttp.access", "asyncssh"):  # every request; every login and file
+        logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from core.database import STORE_FAILURES
 from core.settings import Settings
 from node.console import Refused
 from sync.access.address import is_loopback
-from sync.access.http_signed import client_context
+from sync.access.tls import client_context
 from sync.escrow.keeper import Keeper, Pace
 from sync.escrow.making import Packing
 from sync.escrow.pgp import Certificate, OpenPgpFailed, SecretKey, new_secret_key
-from sync.escrow.sending import Ends, EscrowClient, NotTaken, check_address
+from sync.escrow.sending import Ends, EscrowClient, NotTaken, Upload, check_address, check_upload
 from sync.escrow.sending import Refused as RefusedThere
+from sync.escrow.watching import Watch
 
 log = logging.getLogger(__name__)
 _AGAIN_SECONDS = 5.0
@@ -46,7 +52,7 @@ class EscrowWork:
     """Escrow as a part of the process that exchanges: put together once what it needs is there."""
 
     def __init__(self, settings: Settings, pool: Any) -> None:
-        self._settings, self._pool = settings, pool
+        self._settings, self._pool, self._watch = settings, pool, Watch()
 
     async def run(self) -> None:
         """For ever; what is missing is told and waited for."""
@@ -63,7 +69,14 @@ class EscrowWork:
             finally:
                 if client is not None:
                     await client.close()
+            await self._still_watched()
             await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _still_watched(self) -> None:
+        """What keeps escrow from beginning keeps deposits from being accepted."""
+        with contextlib.suppress(*STORE_FAILURES):
+            async with self._pool.acquire() as connection:
+                await self._watch.look(connection, datetime.now(UTC))
 
 
 def escrow_of(settings: Settings, pool: Any) -> EscrowWork | None:
@@ -78,18 +91,48 @@ def client_of(settings: Settings) -> EscrowClient:
             "There is no escrow: set BIAOJIE_ESCROW_AGENT_URL to the address of the agent",
             "未配置数据托管：请将 BIAOJIE_ESCROW_AGENT_URL 设为托管机构的上传地址",
         )
+    agent = _checked("BIAOJIE_ESCROW_AGENT_URL", settings.escrow_agent_url, check_upload)
+    by_sftp = agent.startswith("sftp:")
+    if by_sftp and not settings.escrow_report_url:
+        raise Refused(
+            "Deposits by SFTP are reported over HTTPS: set BIAOJIE_ESCROW_REPORT_URL",
+            "通过 SFTP 托管时仍须经 HTTPS 报告：请设置 BIAOJIE_ESCROW_REPORT_URL",
+        )
+    reports = _checked("BIAOJIE_ESCROW_REPORT_URL", settings.escrow_report_url or agent, check_address)
+    tls = None
+    if agent.startswith("https") or reports.startswith("https"):
+        tls = _checked("BIAOJIE_PEERING_CERTIFICATE", settings, _tls)
+    ends = Ends(
+        reports if by_sftp else agent, reports, settings.escrow_user, settings.escrow_password.get_secret_value()
+    )
+    files = _sftp(settings) if by_sftp else None
+    seconds = settings.peering_timeout_seconds
+    return EscrowClient(ends, settings.node_prefix, timeout_seconds=seconds, tls=tls, files=files)
+
+
+def _checked(name: str, value: Any, read: Callable[[Any], Any]) -> Any:
+    """Raises `Refused`."""
     try:
-        agent = check_address(settings.escrow_agent_url)
-        reports = check_address(settings.escrow_report_url or settings.escrow_agent_url)
-        tls = None
-        if agent.startswith("https") or reports.startswith("https"):
-            tls = client_context(
-                settings.peering_certificate, settings.peering_certificate_key, settings.peering_authorities
-            )
+        return read(value)
     except (ValueError, OSError) as wrong:
-        raise Refused(f"BIAOJIE_ESCROW_AGENT_URL: {wrong}", f"BIAOJIE_ESCROW_AGENT_URL：{wrong}") from None
-    ends = Ends(agent, reports, settings.escrow_user, settings.escrow_password.get_secret_value())
-    return EscrowClient(ends, settings.node_prefix, timeout_seconds=settings.peering_timeout_seconds, tls=tls)
+        raise Refused(f"{name}: {wrong}", f"{name}：{wrong}") from None
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    return client_context(settings.peering_certificate, settings.peering_certificate_key, settings.peering_authorities)
+
+
+def _sftp(settings: Settings) -> Upload:
+    from node.escrow_sftp import upload_of  # a tenth of a second, of those only who need it
+
+    return upload_of(settings)
+
+
+def sftp_line(settings: Settings) -> str:
+    """What the agent needs to let this node in by SFTP. Raises `Refused`."""
+    from node.escrow_sftp import own_line
+
+    return own_line(settings)
 
 
 async def keeper_of(settings: Settings, pool: Any, client: EscrowClient, **more: Any) -> Keeper:
@@ -114,7 +157,10 @@ async def _agent_certificate(settings: Settings, client: EscrowClient, signer: S
                 "Set BIAOJIE_ESCROW_AGENT_KEY to the agent's OpenPGP certificate",
                 "请将 BIAOJIE_ESCROW_AGENT_KEY 设为托管机构的 OpenPGP 公钥证书文件",
             )
-        await client.ask("/_exam/escrow", {"sln": settings.node_prefix, "certificate": signer.certificate})
+        told = {"sln": settings.node_prefix, "certificate": signer.certificate}
+        if settings.escrow_agent_url.startswith("sftp:"):
+            told["sftp_key"] = sftp_line(settings)
+        await client.ask("/_exam/escrow", told)
         return Certificate(await client.agent_certificate())
     except (OpenPgpFailed, OSError, UnicodeDecodeError) as wrong:
         raise Refused(f"BIAOJIE_ESCROW_AGENT_KEY: {wrong}", f"BIAOJIE_ESCROW_AGENT_KEY：{wrong}") from None

@@ -13,7 +13,7 @@ import asyncpg
 from core.settings import Settings
 from core.timestamps import rfc3339
 from node.console import Refused, complain, say
-from node.escrow import client_of, own_key
+from node.escrow import client_of, own_key, sftp_line
 from node.preflight import connect_database
 from node.running import require_database, with_running
 from node.serving import apply_migrations
@@ -87,6 +87,12 @@ async def certificate(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
+async def sftp_key(settings: Settings, _: argparse.Namespace) -> int:
+    """The public half of the key that logs in by SFTP, for the agent."""
+    say(sftp_line(settings))
+    return 0
+
+
 async def reconcile(settings: Settings, options: argparse.Namespace) -> int:
     """Exit status 1 where something differs and was not repaired."""
     reachable = with_running(settings)
@@ -115,7 +121,10 @@ async def reconcile(settings: Settings, options: argparse.Namespace) -> int:
 def _list(found: Difference) -> None:
     say(
         f"biaojie: compared 已核对 {found.compared:,} in {found.ranges:,} ranges 区段; "
-        f"different ranges 差异区段: {found.different_ranges:,}; not yet told 待上报: {len(found.pending):,}"
+        f"different ranges 差异区段: {found.different_ranges:,}"
+    )
+    say(
+        f"  added or changed here since the last accepted deposit, told by the next 上次托管后新增或变更、待下次上报: {found.untold:,}"
     )
     for name, keys in (
         ("only here 仅本地", found.here_only), ("only there 仅对端", found.there_only), ("different 不一致", found.different),
@@ -132,6 +141,10 @@ def status_lines(said: dict[str, Any]) -> list[str]:
         lines.append(f"STOPPED 已停止: {said['stopped']}   (biaojie sync send escrow)")
     elif said["last_error"]:
         lines.append(f"last error 最近错误: {said['last_error']}")
+    if said["alarm"] and lines:
+        lines.append(
+            f"ALARM 告警: no deposit of today is accepted 当日托管尚未通过核验 (last 最近一次: {said['accepted_day'] or '-'})"
+        )
     for one in said["deposits"]:
         verdict = " ".join(str(part) for part in (one["code"], one["reason"]) if part is not None)
         lines.append(
@@ -142,15 +155,18 @@ def status_lines(said: dict[str, Any]) -> list[str]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_subparsers(required=True, metavar="restore|certificate")
+    what = parser.add_subparsers(required=True, metavar="restore|certificate|sftp-key")
     back = what.add_parser("restore", help="deposits into an empty database 将托管数据恢复到空数据库")
     back.add_argument("paths", nargs="+", type=Path, help="directory, or files .zip, .inde with .sig 目录或文件")
     back.add_argument("--key", type=Path, help="the agent's OpenPGP secret key, for .inde 托管机构私钥")
     back.add_argument("--signer", type=Path, help="certificate that signed them; this node's own if absent 签名证书")
-    back.set_defaults(escrow=restore_files)
+    back.set_defaults(run=restore_files)
     what.add_parser(
         "certificate", help="this node's OpenPGP certificate, for the agent 本节点 OpenPGP 证书"
-    ).set_defaults(escrow=certificate)
+    ).set_defaults(run=certificate)
+    what.add_parser("sftp-key", help="public key that logs in by SFTP, for the agent SFTP 登录公钥").set_defaults(
+        run=sftp_key
+    )
 
 
 def add_reconcile_options(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import aiohttp
 
 from core.settings import Settings
 from node.console import Refused
+from node.heartbeat_figures import Paces, certificate_until
 from node.peering import read_server_keys, require_address, tls_of
 from node.peering_keys import current_key
 from node.version import VERSION
@@ -19,15 +20,16 @@ from sync.access.signed_http import SignedHttp
 from sync.monitoring.heartbeat import Service
 from sync.monitoring.monitor import Monitor, Node
 from sync.monitoring.statistics import Sealer, Sealing
-from sync.operations.shapes import MEDIA_TYPE, MOST_DOCUMENT_BYTES
+from sync.operations.shapes import MOST_DOCUMENT_BYTES
 from sync.signing.keys import KeyUnusable, Signer, Verifier, load_signer
 from sync.takeover.doors import TakeoverDoor
 from sync.takeover.keeper import Keeper
 from sync.takeover.orders import Orders
-from sync.takeover.standby import CHUNKS, Standby, compare
+from sync.takeover.standby import Standby, compare
 
 log = logging.getLogger(__name__)
 _HEALTH_SECONDS = 2.0
+_STANDBY = "standby"
 
 
 def monitor_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | None = None) -> Monitor | None:
@@ -39,7 +41,10 @@ def monitor_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | No
         timedelta(minutes=settings.statistics_seal_minutes), timedelta(hours=settings.statistics_recheck_hours)
     )
     orders = orders_of(settings, pool)
-    node = Node(settings.node_prefix, VERSION, services_of(settings), health_of(settings), orders.notices)
+    node = Node(
+        settings.node_prefix, VERSION, services_of(settings), health_of(settings), orders.notices, Paces(),
+        certificate_until(settings),
+    )  # fmt: skip
     sealer = Sealer(pool, settings.node_prefix, sealing, clock)
     return Monitor(
         pool, signed_http(settings, address), address.url, node, sealer, settings.heartbeat_seconds, clock
@@ -145,16 +150,16 @@ def standby_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | No
     http = signed_http(settings, address)
     base_url = f"{address.url}/ops/v1/standby"
 
-    async def put(path: str, body: bytes) -> tuple[int, bytes]:
-        media_type = CHUNKS if "/chunks/" in path else MEDIA_TYPE
+    async def put(path: str, body: bytes, media_type: str) -> tuple[int, bytes]:
         answer = await http.send("PUT", f"{base_url}/{path}", body, media_type, MOST_DOCUMENT_BYTES)
         return answer.status, answer.body
 
-    return Standby(pool, settings.node_prefix, signer_of(settings), put, http.close, clock)
+    folder = settings.data_dir.resolve() / _STANDBY
+    return Standby(pool, settings.node_prefix, signer_of(settings), put, http.close, folder, clock)
 
 
 def keeper_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | None = None) -> Keeper | None:
     """None where the top level takes no signed HTTP. Raises `Refused`."""
     standby = standby_of(settings, pool, clock)
-    every = timedelta(hours=settings.standby_hours)
-    return None if standby is None else Keeper(pool, orders_of(settings, pool, clock), standby, every, clock)
+    every, soon = timedelta(hours=settings.standby_hours), timedelta(minutes=settings.standby_prefix_minutes)
+    return None if standby is None else Keeper(pool, orders_of(settings, pool, clock), standby, every, soon, clock)

@@ -80,6 +80,11 @@ def with_running(settings: Settings) -> Settings:
     return settings.model_copy(update=update)
 
 
+def with_base_url(settings: Settings, base_url: str | None) -> Settings:
+    """With another node's address, where one was given."""
+    return settings.model_copy(update={"base_url": base_url.rstrip("/")}) if base_url else settings
+
+
 def require_database(settings: Settings) -> str:
     """The database URL. Raises `Refused` when no node runs here and none was given."""
     url = settings.database_url.get_secret_value()

@@ -123,7 +123,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     def verb(name: str, work: object, help_: str) -> argparse.ArgumentParser:
         added = what.add_parser(name, help=help_)
-        added.set_defaults(sync=work)
+        added.set_defaults(run=work)
         return added
 
     verb("run", run, "exchange with the top level until Ctrl-C 与国家顶级节点交互")

@@ -17,6 +17,8 @@ async def up(settings: Settings, _: argparse.Namespace) -> int:
     say("  A node peers with it by 二级节点对接设置:")
     for name, value in (("URL", box.url), ("USER", toplevel_runner.USER), ("SERVER_KEYS", box.server_key)):
         say(f"    export BIAOJIE_PEERING_{name}={value}")
+    if settings.toplevel_sftp_port:
+        say(f"    export BIAOJIE_ESCROW_SFTP_HOST_KEYS='{toplevel_runner.sftp_host_line(settings)}'")
     say("  Stop 停止: Ctrl-C")
     await toplevel_runner.work(chosen)
     return 0
@@ -24,4 +26,4 @@ async def up(settings: Settings, _: argparse.Namespace) -> int:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(required=True, metavar="up")
-    what.add_parser("up", help="start it 启动").set_defaults(toplevel=up)
+    what.add_parser("up", help="start it 启动").set_defaults(run=up)

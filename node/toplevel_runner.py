@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -20,9 +21,14 @@ from node.peering_keys import current_key, generate, read_keys
 from sync.toplevel.accounts import Account, open_account
 from sync.toplevel.app import make_app, open_store, signer_of
 from sync.toplevel.desk import Desk
+from sync.toplevel.escrow_doors import AGENT
 from sync.toplevel.handle_door import HandleDoor
 from sync.toplevel.referral import answer
+from sync.toplevel.signed_doors import DESK
 from sync.toplevel.tcp_door import TcpDoor
+
+if TYPE_CHECKING:
+    from sync.toplevel.sftp_door import SftpDoor
 
 FOLDER = "toplevel"
 USER, CLIENT = "demo", "sln-demo"
@@ -46,7 +52,11 @@ def prepare(settings: Settings) -> Box:
     directory = settings.data_dir.resolve() / FOLDER
     store = open_store(directory)
     try:
-        key = current_key(settings.data_dir) if read_keys(settings.data_dir) else generate(settings.data_dir, None)
+        key = (
+            current_key(settings.data_dir)
+            if read_keys(settings.data_dir)
+            else generate(settings.data_dir, None, settings.peering_algorithm)
+        )
         port = settings.toplevel_port or _free_port(settings.toplevel_host, store.fact(_PORT))
         handle_port = settings.toplevel_handle_port or _free_port(settings.toplevel_host, store.fact(_HANDLE_PORT))
         password = store.fact(_PASSWORD) or key.keyid[:16]
@@ -78,17 +88,37 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Desk, int]]:
     desk = Desk(store)
     runner = web.AppRunner(make_app(desk, settings.data_dir.resolve() / FOLDER), access_log=None, shutdown_timeout=1)
     door, handles = TcpDoor(desk), HandleDoor(partial(answer, desk))
+    files = None
     try:
         await runner.setup()
         port = settings.toplevel_port or store.fact(_PORT) or 0
         await web.TCPSite(runner, settings.toplevel_host, port, reuse_address=True).start()
         await handles.open(settings.toplevel_host, settings.toplevel_handle_port or store.fact(_HANDLE_PORT) or 0)
+        if settings.toplevel_sftp_port:
+            files = _sftp_door(runner.app, settings)
+            await files.open(settings.toplevel_host, settings.toplevel_sftp_port)
         yield desk, await door.open(settings.toplevel_host, settings.toplevel_tcp_port)
     finally:
+        if files is not None:
+            await files.close()
         await handles.close()
         await door.close()
         await runner.cleanup()
         store.close()
+
+
+def _sftp_door(app: web.Application, settings: Settings) -> SftpDoor:
+    from sync.toplevel.sftp_door import SftpDoor, host_key  # a tenth of a second, of those only who need it
+
+    return SftpDoor(app[DESK].store, app[AGENT], host_key(settings.data_dir.resolve() / FOLDER))
+
+
+def sftp_host_line(settings: Settings) -> str:
+    """The public key of the box's SFTP, as the setting takes it."""
+    from sync.escrow.sftp import public_line
+    from sync.toplevel.sftp_door import host_key
+
+    return public_line(host_key(settings.data_dir.resolve() / FOLDER), "").strip()
 
 
 async def work(settings: Settings) -> None:

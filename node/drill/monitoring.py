@@ -43,7 +43,7 @@ async def monitoring(stand: Stand, found: Found) -> None:
         f"中断一天的积压在 {_DRAIN_SECONDS:.0f} 秒内补报完毕", f"the backlog of a day is told within {_DRAIN_SECONDS:.0f} s",
         told["hours"] >= _HOURS, seconds=seconds, hours=told["hours"],
     )  # fmt: skip
-    expected = await _counted(stand, first - timedelta(hours=1), whole_hour(stand.clock() - timedelta(minutes=10)))
+    expected = await counted(stand, first - timedelta(hours=1), whole_hour(stand.clock() - timedelta(minutes=10)))
     same = {name: told[name] for name in expected}
     found.check("合计与本节点一致", "totals are equal to the last unit", same == expected, told=same, counted=expected)
     _audit_sequence(stand, found)
@@ -90,7 +90,7 @@ async def _busy_day(stand: Stand, first: datetime) -> None:
             )  # fmt: skip
 
 
-async def _counted(stand: Stand, since: datetime, until: datetime) -> dict[str, int]:
+async def counted(stand: Stand, since: datetime, until: datetime) -> dict[str, int]:
     """What this node has stored, added up here in another way than by hours."""
     registered = await stand.pool.fetchval(
         "SELECT coalesce(sum(registered), 0)::bigint FROM enterprise_count WHERE hour >= $1 AND hour < $2", since, until

@@ -20,8 +20,8 @@ from node.drill.access import PERSONAL
 from node.drill.evidence import Found
 from node.drill.stand import Stand
 from sync.access.address import TopLevelAddress, read_address
-from sync.access.http_signed import client_context
 from sync.access.tcp import Tcp
+from sync.access.tls import client_context
 from sync.access.transport import NotSent
 from sync.epp.commands import Command, write_command
 from sync.epp.names import PREFIX

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -57,12 +56,3 @@ def heard(body: bytes) -> Heard:
     if not isinstance(reply, Reply):
         raise OutcomeUnknown("a greeting where a reply was due")
     return Heard(reply, body)
-
-
-def client_context(certificate: str, key: str, authorities: str) -> ssl.SSLContext:
-    """TLS 1.2 or later; files in PEM form, empty: none, of authorities those of the system. Raises OSError, `ssl.SSLError`."""
-    context = ssl.create_default_context(cafile=os.fspath(authorities) if authorities else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if certificate:
-        context.load_cert_chain(certificate, key or None)
-    return context

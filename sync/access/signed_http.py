@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
+from sync.access.tls import trouble
 from sync.access.transport import NotSent, OutcomeUnknown
 from sync.signing.keys import Signer, Verifier
 from sync.signing.message import Message
@@ -75,9 +76,9 @@ class SignedHttp:
                 received = {name.lower(): value for name, value in answer.headers.items()}
                 found = Answered(answer.status, received, await _bounded(answer, most_bytes))
         except aiohttp.ClientConnectorError as wrong:
-            raise NotSent(f"no connection: {wrong}") from None
+            raise NotSent(f"no connection: {trouble(wrong)}") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as wrong:
-            raise OutcomeUnknown(f"no answer: {wrong or type(wrong).__name__}") from None
+            raise OutcomeUnknown(f"no answer: {trouble(wrong)}") from None
         if self._server_keys and found.status in _MEANT:
             self._require_signed(found, request_id)
         return found

@@ -8,6 +8,7 @@ import ssl
 from datetime import UTC, datetime
 
 from sync.access.address import TopLevelAddress
+from sync.access.tls import SILENT, trouble
 from sync.access.transport import Heard, NotSent, OutcomeUnknown, Stopped
 from sync.epp.replies import Reply
 from sync.epp.session import Session, SessionBroken, State
@@ -35,13 +36,13 @@ class Tcp:
                 await self._opened()
         except (OSError, TimeoutError, SessionBroken, ssl.SSLError) as wrong:
             await self.close()
-            raise NotSent(f"no session: {wrong or type(wrong).__name__}") from None
+            raise NotSent(f"no session: {trouble(wrong)}") from None
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 reply, said = await self._asked(self._session.send(document, cl_trid))
         except (OSError, TimeoutError, SessionBroken) as wrong:
             await self.close()
-            raise OutcomeUnknown(f"no answer: {wrong or type(wrong).__name__}") from None
+            raise OutcomeUnknown(f"no answer: {trouble(wrong)}") from None
         except asyncio.CancelledError:
             await self.close()
             raise
@@ -57,7 +58,7 @@ class Tcp:
         async with asyncio.timeout(_CONNECT_SECONDS):
             self._streams = await asyncio.open_connection(self._address.host, self._address.port, ssl=self._tls)
         while self._session.state is State.WAITING:
-            await self._heard()
+            await self._greeted()
         number = f"login-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
         reply, _ = await self._asked(self._session.login(self._client, self._password, number))
         if reply.code not in _LOGGED_IN:
@@ -71,6 +72,15 @@ class Tcp:
         while True:
             if replies := await self._heard():
                 return replies[0]
+
+    async def _greeted(self) -> None:
+        """Some servers close without an alert where a client's certificate does not suit them."""
+        try:
+            await self._heard()
+        except SessionBroken as wrong:
+            if self._tls is None:
+                raise
+            raise SessionBroken(f"{wrong} before its greeting; {SILENT}") from None
 
     async def _heard(self) -> list[tuple[Reply, bytes]]:
         assert self._streams is not None  # opened before

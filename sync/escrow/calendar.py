@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sync.escrow.names import DIFF, FULL, is_sunday
+from sync.escrow.names import DIFF, FULL, deposit_day, is_sunday, watermark_of
 
 MOST_REVISIONS = 5  # of a day: what is refused that often is refused for a reason that time does not cure
 FILES_LOST = 0  # the code of a deposit that was given up on our side
+_ALARMS = (timedelta(hours=12), timedelta(hours=20))
 _HALF_OF_ALL = 2**31  # transaction numbers have 32 bits in a row
 
 
@@ -52,6 +53,15 @@ def plan(day: date, newest: Any, base: Base | None) -> Plan | None:
 def stands(base: Base, cluster: str, next_xid: int) -> bool:
     """Whether transaction numbers still say what has changed since: not in another cluster, nor after two billion of them."""
     return base.cluster == cluster and 0 <= next_xid - base.cut_xid < _HALF_OF_ALL
+
+
+def alarm(now: datetime, accepted: date | None) -> int:
+    """0 while nothing is amiss; 1 from 12:00 and 2 from 20:00 UTC of a day whose deposit is not accepted, so that somebody has
+    half a day, then four hours, to the deadline. `accepted`: the day of the last one that was."""
+    if accepted is not None and accepted >= deposit_day(now):
+        return 0
+    passed = now - watermark_of(deposit_day(now))
+    return sum(passed >= after for after in _ALARMS)
 
 
 def backoff_seconds(failures: int) -> float:

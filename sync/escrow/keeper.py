@@ -18,12 +18,14 @@ import asyncpg
 import orjson
 
 from core.database import STORE_FAILURES
-from sync.escrow.calendar import FILES_LOST, Base, Plan, backoff_seconds, plan, send_from
+from core.telemetry import ESCROW_FAILED
+from sync.escrow.calendar import FILES_LOST, Base, Plan, alarm, backoff_seconds, plan, send_from
 from sync.escrow.documents import FAILED, PASSED, Finding
 from sync.escrow.making import SQL, Packing, make_deposit
 from sync.escrow.names import deposit_day, watermark_of
 from sync.escrow.pgp import OpenPgpFailed
 from sync.escrow.sending import EscrowClient, NotTaken, Refused
+from sync.escrow.watching import Watch, timed
 
 log = logging.getLogger(__name__)
 LOCK = 0x6269616F6573636F  # "biaoesco"
@@ -50,6 +52,7 @@ class Keeper:
     ) -> None:  # fmt: skip
         self._pool, self._client, self._packing, self._pace = pool, client, packing, pace
         self._now, self._jitter = now, jitter
+        self._watch = Watch()
 
     async def run(self) -> None:
         """For ever; a lost database is waited for."""
@@ -77,6 +80,10 @@ class Keeper:
 
     async def tick(self, connection: Any) -> None:
         """One step, if one is due. Raises as asyncpg does."""
+        await self._moved_on(connection)
+        await self._watch.look(connection, self._now())
+
+    async def _moved_on(self, connection: Any) -> None:
         state = await connection.fetchrow(SQL["read_state"], self._now())
         if state["stopped"] is not None or not state["due"]:
             return
@@ -127,7 +134,8 @@ class Keeper:
 
     async def _made(self, connection: Any, wish: Plan) -> None:
         self._tidy()
-        await make_deposit(connection, wish, self._packing, self._now())
+        with timed("make"):
+            await make_deposit(connection, wish, self._packing, self._now())
 
     def _tidy(self) -> None:
         """One deposit at a time is on disk: the one before has been taken, or is made anew."""
@@ -139,7 +147,8 @@ class Keeper:
         if any(not _is_there(folder / name, size) for name, (_, size) in files.items()):
             await self._move(connection, newest, "refused", Finding(FILES_LOST, "its files are gone; it is made again"))
             return True
-        await self._client.upload(folder, list(files))
+        with timed("upload"):
+            await self._client.upload(folder, list(files))
         await self._move(connection, newest, "uploaded", None)
         return True
 
@@ -192,6 +201,7 @@ class Keeper:
 
     async def _later(self, connection: Any, failures: int, why: str) -> None:
         log.warning("escrow: %s", why)
+        ESCROW_FAILED.inc()
         at = self._now() + timedelta(seconds=backoff_seconds(failures - 1))
         await connection.execute(SQL["put_off"], at, failures, why[:500])
 
@@ -210,9 +220,14 @@ def _is_there(path: Path, size: int) -> bool:
 
 async def read_status(connection: Any) -> dict[str, Any]:
     """How escrow stands, for the command line; times are datetimes."""
-    state = await connection.fetchrow(SQL["read_state"], datetime.now(UTC))
+    now = datetime.now(UTC)
+    state = await connection.fetchrow(SQL["read_state"], now)
     deposits = [dict(row) for row in await connection.fetch(SQL["newest_deposits"], 10)]
-    return {"stopped": state["stopped"], "last_error": state["last_error"], "deposits": deposits}
+    accepted = (await connection.fetchrow(SQL["standing"]))["accepted_day"]
+    return {
+        "stopped": state["stopped"], "last_error": state["last_error"], "accepted_day": accepted, "alarm": alarm(now, accepted),
+        "deposits": deposits,
+    }  # fmt: skip
 
 
 async def send_now(connection: Any) -> None:

@@ -108,17 +108,22 @@ async def make_deposit(connection: Any, plan: Plan, packing: Packing, now: datet
 EVERYTHING = (0, 2**62, ())
 
 
-async def read_ranges(
-    connection: Any, borders: list[str], before: tuple[int, int, tuple[int, ...]] = EVERYTHING
-) -> tuple[Range, ...]:
-    """Digests of the identifiers between these keys, the first range before all of them; empty ones are there too. `before`:
-    (next transaction, cut, told), which leaves out what came after a deposit."""
+async def read_ranges(connection: Any, borders: list[str]) -> tuple[Range, ...]:
+    """Digests of the identifiers between these keys, the first range before all of them; empty ones are there too."""
+    return (await read_ranges_before(connection, borders, EVERYTHING))[0]
+
+
+async def read_ranges_before(
+    connection: Any, borders: list[str], before: tuple[int, int, tuple[int, ...]]
+) -> tuple[tuple[Range, ...], int]:
+    """`before`: (next transaction, cut, told), which leaves out what came after a deposit; and how many identifiers that is."""
     firsts = ["", *borders]
     next_xid, cut_xid, told = before
     rows = await connection.fetch(
         SQL["range_digests"], firsts, [*borders, END], next_xid, cut_xid, list(told), timeout=_SCAN_SECONDS
     )
-    return tuple(Range(first, row["rows"], int(row["total"])) for first, row in zip(firsts, rows, strict=True))
+    ranges = tuple(Range(first, row["rows"], int(row["total"])) for first, row in zip(firsts, rows, strict=True))
+    return ranges, sum(row["newer"] for row in rows)
 
 
 async def choose_borders(connection: Any, ranges: int) -> list[str]:

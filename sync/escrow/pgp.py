@@ -1,7 +1,8 @@
 """OpenPGP of deposits by Sequoia (pysequoia): files encrypted to the agent, detached signatures of this node (§3.5 of the draft).
 
 Keys are RSA of 3,072 bits in the form of RFC 4880, as the draft's agents know them; the library chooses AES-256 and, for
-signatures, SHA-512. Its errors carry a stack trace: only their first line is told.
+signatures, SHA-512. Its errors carry a stack trace: only their first line is told. Encrypting and signing, which this node does,
+stream; verifying and decrypting, which agents and restorations do, take as much memory as the file is long.
 """
 
 from __future__ import annotations

@@ -195,6 +195,10 @@ def _read(element: Any) -> Row:
 def _members(values: Iterable[Any], formats: dict[str, str], stamps: frozenset[int]) -> Iterable[list[Any]]:
     """As `core.values.HandleValue.packed` orders and shortens them."""
     for value in values:
+        said = dict(value.items())
+        if said.keys() == _PLAIN and said["index"] not in formats and int(said["index"]) not in stamps:
+            yield [int(said["index"]), said["type"], value.text or ""]  # nearly all are like that
+            continue
         index, data = int(value.get("index")), _heard(value)
         format_ = formats.get(value.get("index"), "string")
         members: list[Any] = [
@@ -207,6 +211,9 @@ def _members(values: Iterable[Any], formats: dict[str, str], stamps: frozenset[i
                 break
             members.pop()
         yield members
+
+
+_PLAIN = {"index", "type", "timestamp"}
 
 
 def _heard(value: Any) -> str:

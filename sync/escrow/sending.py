@@ -1,4 +1,6 @@
-"""The other ends of escrow over HTTPS: files to the agent, the report to the top level, and what was made of them (§8.4–8.7)."""
+"""The other ends of escrow: files to the agent, the report to the top level, and what was made of them (§8.4–8.7); over HTTPS,
+files by SFTP too.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,14 @@ import ssl
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 
 from sync.access.address import is_loopback
+from sync.access.tls import trouble
 from sync.escrow.documents import MOST_BYTES, DocumentInvalid, Finding, Notification, read_answer, read_notifications
 
 _CONNECT_SECONDS = 5.0
@@ -31,7 +34,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """`agent` takes files, `reports` takes reports; both without a slash at the end."""
+    """`agent` takes files over HTTPS, `reports` takes reports; both without a slash at the end."""
 
     agent: str
     reports: str
@@ -39,12 +42,35 @@ class Ends:
     password: str
 
 
+class Upload(Protocol):
+    """Takes the files of a deposit, the written statement last. Raises `NotTaken` and `Refused`."""
+
+    async def upload(self, folder: Path, names: list[str]) -> None: ...
+
+
+def to_send(names: list[str]) -> list[str]:
+    """In the order of sending: the statement last, as it says that all is there."""
+    return sorted(names, key=lambda name: (name.endswith(".rep"), name))
+
+
+def check_upload(url: str) -> str:
+    """As `check_address`, for files: `sftp://host[:port]/directory` too."""
+    parts = urlsplit(url)
+    if parts.scheme != "sftp":
+        return check_address(url)
+    if not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError(
+            "must be sftp://host[:port][/directory], the user is set apart 应为 sftp://主机[:端口][/目录]，用户名另行设置"
+        )
+    return url.rstrip("/")
+
+
 def check_address(url: str) -> str:
     """Raises ValueError with one sentence in both languages."""
     parts = urlsplit(url)
     if parts.scheme in ("sftp", "scp"):
         raise ValueError(
-            "deposits are uploaded over https:// only; sftp is not built 托管文件仅支持 https:// 上传，尚未实现 sftp"
+            "reports go over https:// only, files over https:// or sftp:// 报告仅支持 https://，文件支持 https:// 或 sftp://"
         )
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("must be https://host[:port][/path] 应为 https://主机[:端口][/路径]")
@@ -59,10 +85,13 @@ def basic(user: str, password: str) -> str:
 
 
 class EscrowClient:
-    """Raises `NotTaken` and `Refused`; every call has a deadline."""
+    """Raises `NotTaken` and `Refused`; every call has a deadline. `files` takes deposits where HTTPS does not."""
 
-    def __init__(self, ends: Ends, sln: str, *, timeout_seconds: float, tls: ssl.SSLContext | None = None) -> None:
-        self._ends, self._sln, self._seconds, self._tls = ends, sln, timeout_seconds, tls
+    def __init__(
+        self, ends: Ends, sln: str, *, timeout_seconds: float, tls: ssl.SSLContext | None = None,
+        files: Upload | None = None,
+    ) -> None:  # fmt: skip
+        self._ends, self._sln, self._seconds, self._tls, self._files = ends, sln, timeout_seconds, tls, files
         self._session: aiohttp.ClientSession | None = None
 
     async def agent_certificate(self) -> str:
@@ -71,8 +100,11 @@ class EscrowClient:
         return body.decode("utf-8", "replace")
 
     async def upload(self, folder: Path, names: list[str]) -> None:
-        """Parts and signatures first, the written statement last: it says that all is there."""
-        for name in sorted(names, key=lambda name: (name.endswith(".rep"), name)):
+        """Parts and signatures first, the written statement last."""
+        if self._files is not None:
+            await self._files.upload(folder, names)
+            return
+        for name in to_send(names):
             with (folder / name).open("rb") as file:
                 url = f"{self._ends.agent}/deposit/{self._sln}/{name}"
                 status, body = await self._call("PUT", url, data=file, seconds=_UPLOAD_SECONDS)
@@ -105,11 +137,10 @@ class EscrowClient:
         except DocumentInvalid as wrong:
             raise NotTaken(f"the notifications cannot be read: {wrong}") from None
 
-    async def ask(self, path: str, question: Any) -> Any:
+    async def ask(self, path: str, question: Any, seconds: float | None = None) -> Any:
         """JSON of our own form, about the copy that the top level holds."""
-        _, body = await self._call(
-            "POST", f"{self._ends.reports}{path}", data=orjson.dumps(question), most=64 * MOST_BYTES
-        )
+        data, url = orjson.dumps(question), f"{self._ends.reports}{path}"
+        _, body = await self._call("POST", url, data=data, seconds=seconds, most=64 * MOST_BYTES)
         try:
             return orjson.loads(body)
         except ValueError:
@@ -132,7 +163,7 @@ class EscrowClient:
                 while len(body) <= most and (piece := await answer.content.read(most)):
                     body += piece
         except (aiohttp.ClientError, TimeoutError, OSError) as wrong:
-            raise NotTaken(f"no answer: {wrong or type(wrong).__name__}") from None
+            raise NotTaken(f"no answer: {trouble(wrong)}") from None
         if len(body) > most:
             raise NotTaken(f"the answer has more than {most} bytes")
         if answer.status == 404 and missing:

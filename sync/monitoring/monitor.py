@@ -6,7 +6,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,7 @@ from sync.access.signed_http import Answered, SignedHttp
 from sync.access.transport import NotSent, OutcomeUnknown
 from sync.leading import lead
 from sync.monitoring.documents import Again
-from sync.monitoring.heartbeat import Beat, Service, heartbeat_document, read_reply
+from sync.monitoring.heartbeat import UNKNOWN, Beat, Pace, Service, heartbeat_document, read_reply
 from sync.monitoring.statistics import SQL, Delivery, Sealer, rewind
 from sync.operations.canonical import canonical
 from sync.operations.shapes import MEDIA_TYPE, MOST_DOCUMENT_BYTES
@@ -39,13 +39,16 @@ _DEPOSITS = {"made": "none", "uploaded": "none", "sent": "sent", "accepted": "DV
 @dataclass(frozen=True, slots=True)
 class Node:
     """What is said of the node. `health()` gives the status of its services now: up, degraded or down. `notices` is told what
-    the top level says beside its answers."""
+    the top level says beside its answers. `paces()` tells of services over HTTP, by name; `certificate_until()` when the first
+    of its certificates ends, if it has one."""
 
     prefix: str
     version: str
     services: tuple[Service, ...]
     health: Callable[[], Awaitable[str]]
     notices: Callable[[list[Any]], Awaitable[None]]
+    paces: Callable[[], Mapping[str, Pace]]
+    certificate_until: Callable[[], str | None]
 
 
 class Monitor:
@@ -140,13 +143,12 @@ class Monitor:
             await rewind(self._pool, expect)
 
     async def _now(self) -> Beat:
-        health = await self._node.health()
         queues = await self._pool.fetchrow(SQL["queues"])
         state = await self._pool.fetchrow(SQL["read_state"])
         sequence = await self._pool.fetchrow(SQL["sequence"])
         return Beat(
             version=self._node.version,
-            services=[replace(service, status=health) for service in self._node.services],
+            services=await self._services(),
             outbox_rows=queues["open"],
             pending_applications=queues["awaiting"],
             poll_lag_seconds=max(queues["poll_lag_seconds"], 0),
@@ -155,7 +157,20 @@ class Monitor:
             stopped=bool(queues["stopped"] or state["stopped"]),
             taken_over=queues["taken_over"],
             deposit=_deposit(await self._pool.fetchrow(SQL["last_deposit"])),
+            certificate_until=self._node.certificate_until(),
         )
+
+    async def _services(self) -> list[Service]:
+        """Resolutions over the Handle protocol are known by their stored minutes, requests over HTTP by the workers' metrics."""
+        health, paces = await self._node.health(), self._node.paces()
+        stored = await self._pool.fetchrow(SQL["handle_minute"])
+
+        def pace(service: Service) -> Pace:
+            if service.transport in ("tcp", "udp"):
+                return Pace(None, round(stored[service.transport] / 60))
+            return paces.get(service.name, UNKNOWN)
+
+        return [replace(service, status=health, pace=pace(service)) for service in self._node.services]
 
     async def _measure(self) -> None:
         row = await self._pool.fetchrow(SQL["sequence"])

@@ -7,18 +7,20 @@ deposit is left out here, as the copy cannot have it yet.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync.escrow.making import SQL, choose_borders, read_ranges
+from sync.escrow.making import SQL, choose_borders, read_ranges_before
 from sync.escrow.names import read_utc
 from sync.escrow.rows import Row
 from sync.escrow.sending import EscrowClient
-from sync.escrow.writing import END
+from sync.escrow.writing import END, Range
 
 RANGES = 4_096
 _PAGE = 50_000
 _LIST_SECONDS = 600.0
+_ASK_SECONDS = 600.0  # sums over tens of millions, at the other end
 
 
 class NothingToCompare(Exception):
@@ -27,15 +29,17 @@ class NothingToCompare(Exception):
 
 @dataclass(slots=True)
 class Difference:
-    """Keys, in order. `pending`: changed here since the last accepted deposit, so the next one tells."""
+    """Keys, in order. `untold`: how many were added or changed here since the last accepted deposit, so that the next one tells
+    them; they are compared by nothing. `changed`: those among them that the other side has too, as they were."""
 
     compared: int = 0
+    untold: int = 0
     ranges: int = 0
     different_ranges: int = 0
     here_only: list[str] = field(default_factory=list)
     there_only: list[str] = field(default_factory=list)
     different: list[str] = field(default_factory=list)
-    pending: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
     @property
     def none(self) -> bool:
@@ -55,10 +59,8 @@ async def compare(connection: Any, client: EscrowClient, sln: str, ranges: int =
             raise NothingToCompare("the last accepted deposit is of another database; send a full one first")
         before = (cut["next_xid"], base["cut_xid"], tuple(base["told"]))
         borders = await choose_borders(connection, ranges)
-        here = await read_ranges(connection, borders, before)
         ends = [*borders, None]
-        asked = [[one.first, end] for one, end in zip(here, ends, strict=True)]
-        answer = await client.ask(path, {"ranges": asked})
+        here, found.untold, answer = await _both(connection, client, path, borders, ends, before)
         if answer["base"] != base["id"]:
             raise NothingToCompare(
                 f"the top level stands at {answer['base']}, the last accepted deposit is {base['id']}"
@@ -70,6 +72,19 @@ async def compare(connection: Any, client: EscrowClient, sln: str, ranges: int =
                 await _list(connection, client, path, one.first, end, before, found)
         await _sort_out(connection, found)
     return found
+
+
+async def _both(
+    connection: Any, client: EscrowClient, path: str, borders: list[str], ends: list[str | None], before: Any
+) -> tuple[tuple[Range, ...], int, Any]:
+    """Both sides add up at the same time: each takes a minute for tens of millions."""
+    asked = [[first, end] for first, end in zip(["", *borders], ends, strict=True)]
+    there = asyncio.create_task(client.ask(path, {"ranges": asked}, _ASK_SECONDS))
+    try:
+        here, untold = await read_ranges_before(connection, borders, before)
+        return here, untold, await there
+    finally:
+        there.cancel()
 
 
 async def _list(
@@ -105,7 +120,7 @@ async def _digests_here(connection: Any, first: str, end: str | None, before: An
 async def _digests_there(client: EscrowClient, path: str, first: str, end: str | None) -> dict[str, int]:
     digests: dict[str, int] = {}
     while True:
-        rows = (await client.ask(path, {"between": [first, end]}))["digests"]
+        rows = (await client.ask(path, {"between": [first, end]}, _ASK_SECONDS))["digests"]
         digests.update((key, digest) for key, digest in rows)
         if len(rows) < _PAGE:
             return digests
@@ -115,8 +130,8 @@ async def _digests_there(client: EscrowClient, path: str, first: str, end: str |
 async def _sort_out(connection: Any, found: Difference) -> None:
     """What is here after all was changed since the deposit."""
     rows = await connection.fetch(SQL["keys_held"], found.there_only)
-    found.pending = sorted(row["key"] for row in rows)
-    newer = set(found.pending)
+    found.changed = sorted(row["key"] for row in rows)
+    newer = set(found.changed)
     found.there_only = [key for key in found.there_only if key not in newer]
 
 

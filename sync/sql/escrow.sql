@@ -33,14 +33,15 @@ SELECT greatest(reltuples, 1)::bigint FROM pg_class WHERE oid = 'identifier'::re
 
 -- name: range_digests
 -- Of the ranges from $1 (included) to $2 (not included), each a walk along the key: width_bucket, which would do it in one scan,
--- walks through its whole list of texts for every row. Rows of transactions from $4 on, but for those of $5, are left out; $3 is
--- the next transaction's number.
-SELECT r.place, d.rows, d.total
+-- walks through its whole list of texts for every row. Rows of transactions from $4 on, but for those of $5, are only counted, as
+-- `newer`; $3 is the next transaction's number.
+SELECT r.place, d.rows, d.total, d.walked - d.rows AS newer
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r (first, last, place), LATERAL (
-    SELECT coalesce(sum(1), 0)::bigint AS rows, coalesce(sum(identifier_digest(i)), 0)::text AS total
-    FROM identifier i
-    WHERE key >= r.first AND key < r.last AND ($3::bigint - (($3 - i.xmin::text::bigint) & 4294967295) < $4::bigint
-          OR $3 - (($3 - i.xmin::text::bigint) & 4294967295) = ANY ($5::bigint[]))) d
+    SELECT coalesce(sum(1) FILTER (WHERE told), 0)::bigint AS rows, coalesce(sum(1), 0)::bigint AS walked,
+           coalesce(sum(identifier_digest(i)) FILTER (WHERE told), 0)::text AS total
+    FROM identifier i, LATERAL (SELECT $3::bigint - (($3 - i.xmin::text::bigint) & 4294967295) AS xid) x,
+         LATERAL (SELECT xid < $4::bigint OR xid = ANY ($5::bigint[]) AS told) t
+    WHERE key >= r.first AND key < r.last) d
 ORDER BY r.place
 
 -- name: digests_between
@@ -117,6 +118,12 @@ FROM escrow_deposit ORDER BY day DESC, revision DESC LIMIT $1
 -- name: accepted_deposit
 -- The base of a differential.
 SELECT id, day, cluster, cut_xid, told FROM escrow_deposit WHERE state = 'accepted' ORDER BY day DESC, revision DESC LIMIT 1
+
+-- name: standing
+-- For alarms and metrics: the last accepted day, and how large the newest deposit is.
+SELECT (SELECT day FROM escrow_deposit WHERE state = 'accepted' ORDER BY day DESC LIMIT 1) AS accepted_day,
+       (SELECT sum((f.value->>1)::bigint)::bigint FROM jsonb_each(d.files) f) AS bytes, s.stopped
+FROM escrow_state s LEFT JOIN (SELECT files FROM escrow_deposit ORDER BY day DESC, revision DESC LIMIT 1) d ON true
 
 -- name: move_deposit
 UPDATE escrow_deposit SET state = $3, code = $4, reason = $5,

@@ -98,6 +98,12 @@ SELECT (SELECT count(*) FROM (SELECT FROM peering_command WHERE state IN ('queue
        EXISTS (SELECT FROM takeover_freeze WHERE frozen_from <= clock_timestamp()) AS taken_over
 FROM peering_state
 
+-- name: handle_minute
+-- Resolutions of the newest minute that is whole and stored; of nobody's own probes.
+SELECT coalesce(sum(resolutions) FILTER (WHERE door = 'handle-tcp'), 0)::bigint AS tcp,
+       coalesce(sum(resolutions) FILTER (WHERE door = 'handle-udp'), 0)::bigint AS udp
+FROM usage_minute WHERE minute = date_trunc('minute', now(), 'UTC') - interval '2 minutes' AND NOT probe
+
 -- name: last_deposit
 SELECT id, day, state FROM escrow_deposit ORDER BY day DESC, revision DESC LIMIT 1
 

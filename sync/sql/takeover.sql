@@ -67,8 +67,21 @@ WHERE prefix > $1 AND state = 'active' AND answering ORDER BY prefix LIMIT $2
 SELECT key, shown, value, version, status, template_id, withdrawal, created_at, changed_at, owner_id FROM identifier
 WHERE key > $1 ORDER BY key LIMIT $2
 
+-- name: standby_moment
+-- What this transaction sees, for whoever asks later what has changed since.
+SELECT pg_current_snapshot()::text AS seen, (SELECT coalesce(sum(1), 0)::bigint FROM prefix WHERE state = 'active' AND answering) AS prefixes
+
+-- name: changed_since
+-- Since the snapshot $1: whether a deposit was accepted, and whether a prefix changed (as the change feed finds it).
+SELECT EXISTS (SELECT FROM escrow_deposit d WHERE d.state = 'accepted' AND d.settled_at > s.made_at) AS deposited,
+       s.seen IS NULL OR EXISTS (
+           SELECT FROM prefix WHERE changed_xid >= pg_snapshot_xmax(s.seen::pg_snapshot)
+           UNION ALL
+           SELECT FROM prefix WHERE changed_xid = ANY (ARRAY(SELECT pg_snapshot_xip(s.seen::pg_snapshot)))) AS prefixed
+FROM standby_snapshot s WHERE s.snapshot_id = $1
+
 -- name: write_snapshot
-INSERT INTO standby_snapshot (snapshot_id, watermark, manifest, digest, records) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO standby_snapshot (snapshot_id, watermark, manifest, digest, records, seen) VALUES ($1, $2, $3, $4, $5, $6)
 
 -- name: snapshot_completed
 UPDATE standby_snapshot SET completed_at = now() WHERE snapshot_id = $1

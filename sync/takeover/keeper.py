@@ -22,12 +22,14 @@ _TICK_SECONDS = 0.5
 
 
 class Keeper:
-    """`every` 0: standby data goes out only when the top level takes over, or by command."""
+    """`every`: at the latest; it goes out after each accepted deposit too, and where prefixes changed, `soon` after the last one,
+    as each reads all identifiers. `every` 0: only when the top level takes over, or by command."""
 
     def __init__(
-        self, pool: Any, orders: Orders, standby: Standby, every: timedelta, clock: Callable[[], datetime] | None = None
-    ) -> None:
-        self._pool, self._orders, self._standby, self._every = pool, orders, standby, every
+        self, pool: Any, orders: Orders, standby: Standby, every: timedelta, soon: timedelta = timedelta(minutes=15),
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:  # fmt: skip
+        self._pool, self._orders, self._standby, self._every, self._soon = pool, orders, standby, every, soon
         self._clock = clock or (lambda: datetime.now(UTC))
         self._breaker = Breaker()
 
@@ -55,7 +57,10 @@ class Keeper:
             return last is None or (order is not None and last["watermark"] < order["since"])
         if not self._every:
             return False
-        return last is None or self._clock() - last["watermark"] >= self._every
+        if last is None or (age := self._clock() - last["watermark"]) >= self._every:
+            return True
+        since = await self._pool.fetchrow(SQL["changed_since"], last["snapshot_id"])
+        return bool(since["deposited"] or (since["prefixed"] and age >= self._soon))
 
     async def _send(self) -> None:
         try:

@@ -7,9 +7,12 @@ change touches one piece, and what the top level has by its digest is not sent a
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
+import os
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,21 +23,24 @@ from typing import Any
 import orjson
 
 from core.record import record_from_row
+from core.telemetry import is_alive
 from core.timestamps import rfc3339
 from core.values import render
 from core.visibility import ANYBODY, visible
 from sync.operations.canonical import canonical, digest, digest_of_bytes
 from sync.operations.envelope import envelope, time_text
+from sync.operations.shapes import MEDIA_TYPE
 from sync.operations.signatures import ISSUER, signed
 from sync.signing.keys import Signer
 from sync.takeover.orders import SQL
+from sync.takeover.packed import PACKED, PLAIN, pack, unpack
 
 log = logging.getLogger(__name__)
-CHUNKS = "application/x-ndjson"
 MOST_CHUNK_BYTES = 16 * 1024 * 1024
 _ENOUGH_BYTES = 12 * 1024 * 1024
 _ONE_IN = 20_000  # lines of a piece, on average
 _PAGE = 2_000
+_NOT_THAT_TYPE = 415
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,8 @@ class Chunk:
         return {"n": self.n, "records": self.records, "bytes": self.bytes, "digest": self.digest}
 
 
-# Sends one part (path below `/ops/v1/standby`, body); gives HTTP status and body.
-Put = Callable[[str, bytes], Awaitable[tuple[int, bytes]]]
+# Sends one part (path below `/ops/v1/standby`, body, media type); gives HTTP status and body.
+Put = Callable[[str, bytes, str], Awaitable[tuple[int, bytes]]]
 
 
 class Refused(Exception):
@@ -57,13 +63,14 @@ class Refused(Exception):
 
 
 class Standby:
-    """`close` lets go of what `put` holds."""
+    """`close` lets go of what `put` holds. `folder`: where pieces wait, packed, while they are sent."""
 
     def __init__(
-        self, pool: Any, sln: str, signer: Signer, put: Put, close: Callable[[], Awaitable[None]],
+        self, pool: Any, sln: str, signer: Signer, put: Put, close: Callable[[], Awaitable[None]], folder: Path,
         clock: Callable[[], datetime] | None = None,
     ) -> None:  # fmt: skip
         self._pool, self._sln, self._signer, self._put, self.close = pool, sln, signer, put, close
+        self._folder = folder
         self._clock = clock or (lambda: datetime.now(UTC))
 
     async def send(self, snapshot_id: str | None = None) -> dict[str, Any]:
@@ -71,32 +78,31 @@ class Standby:
         and `put` do."""
         watermark = self._clock()
         number = snapshot_id or f"S{int(watermark.timestamp() * 1000):012x}"
-        with TemporaryDirectory(prefix="biaojie-standby-") as folder:
+        _tidy(self._folder)
+        with TemporaryDirectory(prefix=f"{os.getpid()}-", dir=self._folder) as folder:
             async with self._pool.acquire() as connection:
-                chunks, prefixes = await _spooled(connection, Path(folder))
+                seen, chunks, prefixes = await _spooled(connection, Path(folder))
             manifest = signed(self._manifest(number, watermark, chunks, prefixes), self._signer, ISSUER)
             records = sum(chunk.records for chunk in chunks)
             await self._pool.execute(
-                SQL["write_snapshot"], number, watermark, canonical(manifest), digest(manifest), records
+                SQL["write_snapshot"], number, watermark, canonical(manifest), digest(manifest), records, seen
             )
             await self._upload(number, manifest, Path(folder))
         await self._pool.execute(SQL["snapshot_completed"], number)
         return manifest
 
-    def _manifest(
-        self, number: str, watermark: datetime, chunks: Iterable[Chunk], prefixes: list[str]
-    ) -> dict[str, Any]:
+    def _manifest(self, number: str, watermark: datetime, chunks: Iterable[Chunk], prefixes: int) -> dict[str, Any]:
         listed = [chunk.as_json() for chunk in chunks]
         return {
             **envelope("standby-manifest", self._sln, secrets.token_hex(16), self._clock()),
             "snapshotId": number, "base": "FULL", "watermark": time_text(watermark), "prefixes": [self._sln],
-            "chunks": listed, "nodes": len(prefixes), "records": sum(one["records"] for one in listed),
+            "chunks": listed, "nodes": prefixes, "records": sum(one["records"] for one in listed),
         }  # fmt: skip
 
     async def _upload(self, number: str, manifest: dict[str, Any], folder: Path) -> None:
         body = canonical(manifest)
         for _ in range(2):  # what it lacks, and whether it lacks anything still
-            status, answer = await self._put(f"{self._sln}/{number}", body)
+            status, answer = await self._put(f"{self._sln}/{number}", body, MEDIA_TYPE)
             said = orjson.loads(answer) if status == 200 else {}
             if said.get("result") != "accepted":
                 raise Refused(f"the manifest is not taken: HTTP {status} {answer[:200]!r}")
@@ -104,13 +110,29 @@ class Standby:
             if not missing:
                 return
             for place in missing:
-                content = (folder / f"{int(place)}.jsonl").read_bytes()
-                status, answer = await self._put(f"{self._sln}/{number}/chunks/{int(place)}", content)
+                status, answer = await self._put_piece(f"{self._sln}/{number}/chunks/{int(place)}", folder, int(place))
                 if status != 204:
                     raise Refused(f"piece {place} is not taken: HTTP {status} {answer[:200]!r}")
-        status, answer = await self._put(f"{self._sln}/{number}", body)
+        status, answer = await self._put(f"{self._sln}/{number}", body, MEDIA_TYPE)
         if status != 200 or orjson.loads(answer).get("missingChunks"):
             raise Refused("pieces are missing still")
+
+    async def _put_piece(self, path: str, folder: Path, place: int) -> tuple[int, bytes]:
+        """Packed; as it is for who does not unpack."""
+        packed = (folder / f"{place}.zst").read_bytes()
+        status, answer = await self._put(path, packed, PACKED)
+        if status != _NOT_THAT_TYPE:
+            return status, answer
+        return await self._put(path, unpack(packed, PACKED, MOST_CHUNK_BYTES), PLAIN)
+
+
+def _tidy(folder: Path) -> None:
+    """What a process left that was killed; another one may be at work by command."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in folder.iterdir():
+        pid = left.name.partition("-")[0]
+        if not (pid.isdigit() and is_alive(int(pid))):
+            shutil.rmtree(left)
 
 
 async def compare(connection: Any) -> tuple[int, int]:
@@ -125,16 +147,16 @@ async def compare(connection: Any) -> tuple[int, int]:
     return len(given), len(given ^ held)
 
 
-async def _spooled(connection: Any, folder: Path) -> tuple[list[Chunk], list[str]]:
-    """Every piece as a file, all of one moment."""
+async def _spooled(connection: Any, folder: Path) -> tuple[str, list[Chunk], int]:
+    """Every piece as a file, all of one moment, which is told as PostgreSQL does; and how many prefixes there are."""
     chunks: list[Chunk] = []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        now = await connection.fetchrow(SQL["standby_moment"])
         async for records, content in _pieces(connection):
             chunk = Chunk(len(chunks) + 1, records, len(content), digest_of_bytes(content))
-            (folder / f"{chunk.n}.jsonl").write_bytes(content)
+            (folder / f"{chunk.n}.zst").write_bytes(await asyncio.to_thread(pack, content))
             chunks.append(chunk)
-        prefixes = [row["prefix"] async for row in _pages(connection, "standby_prefixes", "prefix")]
-    return chunks, prefixes
+    return now["seen"], chunks, now["prefixes"]
 
 
 async def _pieces(connection: Any) -> AsyncIterator[tuple[int, bytes]]:
@@ -189,7 +211,8 @@ async def _pages(connection: Any, statement: str, column: str) -> AsyncIterator[
         after = rows[-1][column]
 
 
-def read_lines(content: bytes) -> Iterator[dict[str, Any]]:
-    """Of a piece. Raises ValueError."""
+def read_lines(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """(key, line) of a piece. Raises ValueError, KeyError."""
     for line in content.splitlines():
-        yield orjson.loads(line)
+        said = orjson.loads(line)
+        yield said["key"] if "key" in said else said["prefix"].upper(), line

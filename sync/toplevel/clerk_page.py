@@ -37,6 +37,9 @@ TEXTS: Texts = {
     "state": ("状态", "State"),
     "decide": ("审核与处置", "Decide"),
     "none": ("尚无前缀。", "No prefixes yet."),
+    "waiting": ("待审核的前缀：{count}", "Prefixes that await an audit: {count}"),
+    "updates": ("待审核的企业变更", "Changes of enterprises that await an audit"),
+    "no-log": ("尚无命令。", "No commands yet."),
     "words": ("说明", "Words"),
     "dials": ("调节", "Dials"),
     "dials-lead": (
@@ -90,7 +93,8 @@ async def page(request: web.Request, problem: str = "") -> web.Response:
     dials = desk.dials.as_json()
     text = render_page(
         _PAGES, "clerk.html", TEXTS, Reader(TEXTS["title"][0 if language == "zh" else 1], language, request.query_string),
-        prefixes=prefixes, log=desk.store.all("newest_log", most=_MOST_SHOWN // 4), problem=problem, results=RESULTS,
+        prefixes=prefixes, waiting=sum(one["word"] == "awaiting" for one in prefixes),
+        updates=desk.store.all("enterprises_in_audit"), log=desk.store.all("newest_log", most=_MOST_SHOWN // 4), problem=problem, results=RESULTS,
         audit=dials["audit"], amounts=[(name, dials[name]) for name in (*FAULTS, *_AMOUNTS)],
     )  # fmt: skip
     return html_response(text, status=409 if problem else 200)
@@ -104,7 +108,9 @@ async def act(request: web.Request) -> web.StreamResponse:
     said = {name: str(value) for name, value in form.items()}
     try:
         if "result" in said:
-            decide(desk, said.get("prefix"), None, said["result"], said.get("message", ""))
+            number = said.get("enterprise", "")
+            enterprise = int(number) if number.isascii() and number.isdigit() and len(number) <= 9 else None
+            decide(desk, said.get("prefix"), enterprise, said["result"], said.get("message", ""))
         elif problems := desk.turn(_turned(said)):
             raise BodyInvalid(errors=tuple(problems))
     except BodyInvalid as wrong:

@@ -29,7 +29,9 @@ _MOST_HOURS = 100_000
 
 
 def collect(desk: Desk, account: Any, body: bytes) -> Told:
-    """One document, in a transaction."""
+    """One document, in a transaction; a dialled rejection does nothing."""
+    if desk.take("reject"):
+        return json_told(*error("bad-message", "按调节拒绝"))
     try:
         plain, document = read(Statistics, body)
         _require_sound(document, plain, desk.seconds())

@@ -29,10 +29,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Dials:
-    """`reject`: answer `reject_code` and do nothing. `vanish`: cut the connection and do nothing. `lose_answer`: do it, then
-    cut. `duplicate`: queue a message twice. `reorder`: deliver the second of the queue first. `bad_signature`: sign the reply
-    wrongly. `http_error`: answer `http_status`, after doing it every second time. `garbage`: do it, answer no EPP. `forget`:
-    neither remember nor recognise a clTRID. `pending_code`: 1001 or 1000. `update_audit`: full updates wait for an audit."""
+    """`reject`: answer `reject_code` (400 to statistics) and do nothing. `vanish`: cut the connection and do nothing.
+    `lose_answer`: do it, then cut. `duplicate`: queue a message twice. `reorder`: deliver the second of the queue first.
+    `bad_signature`: sign the reply wrongly. `http_error`: answer `http_status`, after doing it every second time. `garbage`: do
+    it, answer no EPP. `forget`: neither remember nor recognise a clTRID. `pending_code`: 1001 or 1000. `update_audit`: full
+    updates wait for an audit."""
 
     reject: int = 0
     reject_code: int = 2400

@@ -83,9 +83,13 @@ class EscrowAgent:
 
     def place(self, name: FileName) -> Path:
         """Where an upload goes."""
-        folder = self._directory / _INBOX / name.sln
+        return self.folder(name.sln) / str(name)
+
+    def folder(self, sln: str) -> Path:
+        """Of a node's uploads."""
+        folder = self._directory / _INBOX / sln
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder / str(name)
+        return folder
 
     def begin(self, statement: FileName) -> None:
         """The statement is there, so all is: verified beside everything else."""
@@ -172,8 +176,11 @@ class EscrowAgent:
 
     def _tidy(self, statement: FileName) -> None:
         """Files of revisions that were refused are of no use to a restoration."""
-        for path in self.place(statement).parent.iterdir():
-            name = read_file_name(path.name)
+        for path in self.folder(statement.sln).iterdir():
+            try:
+                name = read_file_name(path.name)
+            except ValueError:  # an upload that broke off, or is going on
+                continue
             if name.day == statement.day and (name.revision, name.kind) != (statement.revision, statement.kind):
                 path.unlink(missing_ok=True)
 

@@ -131,7 +131,7 @@ def key_of(desk: Desk, identifier: Identifier) -> str:
     account = account_over(desk, identifier.prefix_key)
     line = None
     if account is not None:
-        line = desk.store.value("record", app_id=account["app_id"], key=identifier.prefix_key)
+        line = desk.store.value("line", app_id=account["app_id"], key=identifier.prefix_key)
     return identifier.key(bool(line is not None and orjson.loads(line).get("caseSensitive")))
 
 

@@ -11,13 +11,14 @@ from sync.operations.canonical import canonical, digest, digest_of_bytes
 from sync.operations.envelope import error, time_text
 from sync.operations.shapes import FORMAT, MEDIA_TYPE, Malformed, Manifest, read
 from sync.operations.signatures import ISSUER, DocumentRefused, require_signed
-from sync.takeover.standby import CHUNKS, MOST_CHUNK_BYTES, read_lines
+from sync.takeover.packed import PACKED, PLAIN, NotPacked, unpack
+from sync.takeover.standby import MOST_CHUNK_BYTES, read_lines
 from sync.toplevel.accounts import key_of
 from sync.toplevel.desk import Desk
 from sync.toplevel.signed_doors import DESK, Told, json_told, serve
+from sync.toplevel.store import Store
 
 _PATH = "/ops/v1/standby/{sln}/{snapshot}"
-_OCTETS = "application/octet-stream"
 
 
 def add_routes(app: web.Application) -> None:
@@ -32,8 +33,10 @@ async def manifest(request: web.Request) -> web.StreamResponse:
 
 async def chunk(request: web.Request) -> web.StreamResponse:
     desk, snapshot, n = request.app[DESK], request.match_info["snapshot"], request.match_info["n"]
+    media_type = request.content_type
     return await serve(
-        request, (CHUNKS, _OCTETS), lambda account, body: take_chunk(desk, account, snapshot, n, body), MOST_CHUNK_BYTES
+        request, (PACKED, PLAIN), lambda account, body: take_chunk(desk, account, snapshot, n, body, media_type),
+        MOST_CHUNK_BYTES,
     )  # fmt: skip
 
 
@@ -60,10 +63,11 @@ def take_manifest(desk: Desk, account: Any, snapshot: str, body: bytes) -> Told:
                 "put_snapshot", app_id=app_id, snapshot_id=snapshot, manifest=canonical(plain), digest=said, received_at=now
             )  # fmt: skip
         missing = [
-            one.n for one in document.chunks if store.value("has_chunk", app_id=app_id, digest=one.digest) is None
+            one.n for one in document.chunks if store.value("has_piece", app_id=app_id, digest=one.digest) is None
         ]
         if not missing and (held is None or not held["whole"]):
-            _load(desk, app_id, snapshot, plain)
+            _turn_to(store, app_id, {one.digest for one in document.chunks})
+            store.run("snapshot_is_whole", app_id=app_id, snapshot_id=snapshot)
     reply = {
         "format": FORMAT, "kind": "standby-manifest-reply", "snapshotId": snapshot, "result": "accepted",
         "missingChunks": missing,
@@ -71,26 +75,31 @@ def take_manifest(desk: Desk, account: Any, snapshot: str, body: bytes) -> Told:
     return json_told(200, reply)
 
 
-def take_chunk(desk: Desk, account: Any, snapshot: str, n: str, body: bytes) -> Told:
+def take_chunk(desk: Desk, account: Any, snapshot: str, n: str, body: bytes, media_type: str) -> Told:
     """204; 422 where it is not what the manifest says."""
     store, app_id = desk.store, account["app_id"]
     held = store.one("snapshot", app_id=app_id, snapshot_id=snapshot)
-    if held is None or not n.isascii() or not n.isdigit() or len(body) > MOST_CHUNK_BYTES:
+    if held is None or not n.isascii() or not n.isdigit():
         return json_told(*error("unknown-order" if held is None else "bad-message"))
+    try:
+        content = unpack(body, media_type, MOST_CHUNK_BYTES)
+    except NotPacked as wrong:
+        return json_told(*error("bad-message", str(wrong)))
     wanted = {one["n"]: one["digest"] for one in orjson.loads(held["manifest"])["chunks"]}.get(int(n))
-    if wanted is None or wanted != digest_of_bytes(body):
+    if wanted is None or wanted != digest_of_bytes(content):
         return json_told(*error("wrong-digest"))
     with store.transaction():
-        store.run("put_chunk", app_id=app_id, digest=wanted, content=body)
+        if store.run("put_piece", app_id=app_id, digest=wanted):
+            for key, line in read_lines(content):
+                store.run("put_line", app_id=app_id, key=key, piece=wanted, line=line)
     return Told(204, b"", MEDIA_TYPE)
 
 
-def _load(desk: Desk, app_id: str, snapshot: str, manifest_: dict[str, Any]) -> None:
-    """From now on this is what would be answered from."""
-    store = desk.store
-    store.run("forget_records", app_id=app_id)
-    for one in manifest_["chunks"]:
-        for line in read_lines(store.value("chunk", app_id=app_id, digest=one["digest"])):
-            key = line["key"] if "key" in line else line["prefix"].upper()
-            store.run("put_record", app_id=app_id, key=key, line=orjson.dumps(line))
-    store.run("snapshot_is_whole", app_id=app_id, snapshot_id=snapshot)
+def _turn_to(store: Store, app_id: str, wanted: set[str]) -> None:
+    """From now on these pieces are what would be answered from; the others are gone."""
+    for one in store.all("pieces", app_id=app_id):
+        if one["digest"] in wanted:
+            store.run("turn_to_piece", app_id=app_id, digest=one["digest"])
+        else:
+            store.run("drop_lines", app_id=app_id, digest=one["digest"])
+            store.run("drop_piece", app_id=app_id, digest=one["digest"])

@@ -155,8 +155,8 @@ def _random_record(desk: Desk, account: Any) -> Any:
     """At or after a random key; the first where none comes after."""
     own = account["prefix"].upper()
     first = f"{own}.{random.randrange(1, 10)}"  # noqa: S311
-    found = desk.store.one("record_at_or_after", app_id=account["app_id"], key=first)
-    return found or desk.store.one("record_at_or_after", app_id=account["app_id"], key="")
+    found = desk.store.one("line_at_or_after", app_id=account["app_id"], key=first)
+    return found or desk.store.one("line_at_or_after", app_id=account["app_id"], key="")
 
 
 def _held(request: web.Request) -> tuple[Desk, Any, Any]:

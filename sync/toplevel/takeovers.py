@@ -147,7 +147,7 @@ def resolve(desk: Desk, prefix_of: str, key: str) -> tuple[bool, dict[str, Any] 
         account = desk.store.one("account", app_id=row["app_id"])
         own = account["prefix"].upper()
         if row["state"] in ("active", "returning") and (prefix_of == own or prefix_of.startswith(own + ".")):
-            line = desk.store.value("record", app_id=row["app_id"], key=key)
+            line = desk.store.value("line", app_id=row["app_id"], key=key)
             found = line is not None
             desk.store.run("count_answered", order_id=row["order_id"], resolved=int(found), not_found=int(not found))
             return True, orjson.loads(line) if found else None

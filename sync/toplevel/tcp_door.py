@@ -50,7 +50,7 @@ class TcpDoor:
                 await writer.wait_closed()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        frames, service = Frames(), Service()
+        frames, service, holder = Frames(), Service(), _holder(writer)
         account: Any = None
         writer.write(frame(self._desk.greeting().document))
         while not service.closed:
@@ -64,13 +64,13 @@ class TcpDoor:
                     return
                 if self._desk.dials.slow_milliseconds:
                     await asyncio.sleep(self._desk.dials.slow_milliseconds / 1000)
-                said, account = self._answer(service, account, document)
+                said, account = self._answer(service, account, document, holder)
                 if self._desk.take("lose_answer"):
                     return
                 writer.write(frame(b"<html/>" if self._desk.take("garbage") else said))
         await writer.drain()
 
-    def _answer(self, service: Service, account: Any, document: bytes) -> tuple[bytes, Any]:
+    def _answer(self, service: Service, account: Any, document: bytes, holder: str | None) -> tuple[bytes, Any]:
         """(the reply, who is logged in then)."""
         try:
             command = read_command(document)
@@ -81,14 +81,15 @@ class TcpDoor:
         if (code := service.refusal(command)) is not None:
             return self._plain(code, command.cl_trid), account
         if command.verb == "login":
-            return self._login(service, command)
+            return self._login(service, command, holder)
         if command.verb == "logout":
             return self._plain(service.logged_out(), command.cl_trid), None
         return self._desk.answer(account, document).document, account
 
-    def _login(self, service: Service, command: Command) -> tuple[bytes, Any]:
+    def _login(self, service: Service, command: Command, holder: str | None) -> tuple[bytes, Any]:
+        """The password is the account's, and so is the client certificate, where there is one (RFC 5734 §9)."""
         account = logs_in(self._desk.store, command.values["clID"], command.values["pw"])
-        if account is None:
+        if account is None or holder not in (None, command.values["clID"]):
             return self._plain(service.login_failed(), command.cl_trid), None
         service.logged_in(command.values["clID"])
         return self._plain(1000, command.cl_trid), account
@@ -101,3 +102,12 @@ class TcpDoor:
                 about="", code=code,
             )  # fmt: skip
         return write_reply(Reply(code, sv_trid, cl_trid))
+
+
+def _holder(writer: asyncio.StreamWriter) -> str | None:
+    """The common name of the client's certificate, empty where it has none; None where no certificate was shown."""
+    certificate = writer.get_extra_info("peercert")
+    if not certificate:
+        return None
+    names = [value for part in certificate["subject"] for name, value in part if name == "commonName"]
+    return str(names[0]) if names else ""

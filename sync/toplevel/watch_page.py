@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from core.errors import BodyInvalid
 from core.page import Reader, Texts, html_response, page_environment, render_page
 from core.web import preferred_language
 from sync.access.transport import NotSent, OutcomeUnknown
+from sync.toplevel.desk import Desk
+from sync.toplevel.escrow_doors import AGENT
 from sync.toplevel.exam_doors import require_same_site
 from sync.toplevel.monitor_doors import seen
 from sync.toplevel.signed_doors import DESK, SIGNER
@@ -17,7 +20,7 @@ from sync.toplevel.takeover_doors import spot_check
 from sync.toplevel.takeovers import Impossible, Wish, clock_tick, hand_back, make_order, send_order
 
 _PAGES = page_environment("sync.toplevel", "pages_html")
-_MOST_STATISTICS, _MOST_ORDERS, _CHECKS = 12, 20, 10
+_MOST_STATISTICS, _MOST_ORDERS, _MOST_DEPOSITS, _CHECKS = 12, 20, 10, 10
 TEXTS: Texts = {
     "title": ("运行监测与应急接管（仿真）", "Monitoring and takeover, simulated"),
     "clerk": ("审核与调节", "Audit and dials"),
@@ -42,6 +45,22 @@ TEXTS: Texts = {
     "number": ("命令编号", "Number of the order"),
     "answered": ("接管期间应答", "Answered meanwhile"),
     "handback": ("交还", "Hand back"),
+    "deposits": ("最近的数据托管", "Newest deposits"),
+    "day": ("日期", "Day"),
+    "deposit": ("托管编号", "Deposit"),
+    "verdict": ("核验结果", "Verdict"),
+    "DVPN": ("通过", "passed"),
+    "DVFN": ("未通过", "failed"),
+    "DRFN": ("当日未收到", "nothing came that day"),
+    "normal": ("正常", "normal"),
+    "degraded": ("降级", "degraded"),
+    "takenover": ("已接管", "taken over"),
+    "open": ("已下达", "open"),
+    "active": ("生效", "in effect"),
+    "returning": ("交还中", "being handed back"),
+    "closed": ("已结束", "closed"),
+    "found": ("查到", "found"),
+    "not-found": ("未查到", "not found"),
     "none": ("尚无。", "None yet."),
     "told": ("结果", "Outcome"),
 }
@@ -56,13 +75,35 @@ async def page(request: web.Request, told: str = "") -> web.Response:
     desk, language = request.app[DESK], preferred_language(request)
     clock_tick(desk)
     nodes = [seen(desk, row) for row in desk.store.all("accounts")]
-    statistics = [one | {"prefix": node["prefix"]} for node in nodes for one in node["statistics"][:_MOST_STATISTICS]]
+    statistics = [one for row in desk.store.all("accounts") for one in _hours(desk, row)]
     reader = Reader(TEXTS["title"][0 if language == "zh" else 1], language, request.query_string)
     orders = [dict(row) for row in desk.store.all("newest_takeovers", most=_MOST_ORDERS)]
     text = render_page(
-        _PAGES, "watch.html", TEXTS, reader, nodes=nodes, statistics=statistics, orders=orders, told=told
+        _PAGES, "watch.html", TEXTS, reader, nodes=nodes, statistics=statistics, orders=orders, told=told,
+        deposits=[one for node in nodes for one in _deposits(request, node["prefix"])],
     )  # fmt: skip
     return html_response(text)
+
+
+def _hours(desk: Desk, account: Any) -> list[dict[str, Any]]:
+    """The newest, with what each says in all."""
+    found = []
+    for row in desk.store.all("newest_statistics_told", app_id=account["app_id"], most=_MOST_STATISTICS):
+        rows = orjson.loads(row["content"])["rows"]
+        summed = {name: sum(one[name] for one in rows) for name in ("registered", "resolved", "notFound")}
+        hour = row["hour"].replace("T", " ").removesuffix(":00Z")
+        found.append(
+            {"prefix": account["prefix"], "seq": row["seq"], "hour": hour, "corrects": row["corrects"]} | summed
+        )
+    return found
+
+
+def _deposits(request: web.Request, prefix: str) -> list[dict[str, Any]]:
+    """What the agent made of the newest; nothing where the box has none."""
+    agent = request.app.get(AGENT)
+    rows = [] if agent is None else agent.documents.rows("verdicts", prefix)[:_MOST_DEPOSITS]
+    names = ("day", "status", "id", "revision")
+    return [dict(zip(names, row, strict=True)) | {"prefix": prefix} for row in rows]
 
 
 async def act(request: web.Request) -> web.StreamResponse:

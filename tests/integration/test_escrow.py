@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from lxml import etree
 from pydantic import SecretStr
 
+from core.telemetry import ESCROW_AGE_SECONDS, ESCROW_ALARM, ESCROW_BYTES, ESCROW_FAILED, ESCROW_SECONDS
 from node.console import Refused
 from node.escrow_command import reconcile, restore_files, status_lines
 from sync.escrow.documents import parse, read_answer
@@ -73,12 +75,13 @@ async def test_reconciliation_finds_exactly_what_was_planted_and_repairs_either_
     await stage.revise(keys[1_500])
     found = await compare(stage.connection, stage.client, SLN, ranges=64)
     assert (found.different, found.here_only, found.there_only) == (spoilt, forgotten, [])
-    assert found.pending == [keys[1_500]] and found.compared == len(keys) - 1
+    assert (found.changed, found.untold, found.compared) == ([keys[1_500]], 2, len(keys) - 1)
     assert await repair_there(stage.connection, found) == len(spoilt) + len(forgotten)
     stage.next_day()
     assert await stage.settle() == "accepted", await stage.deposits()
     assert (await stage.deposits())[-1][4] == 2 + len(spoilt) + len(forgotten)
-    assert (await compare(stage.connection, stage.client, SLN)).none
+    found = await compare(stage.connection, stage.client, SLN)
+    assert found.none and (found.untold, found.compared) == (0, len(keys) + 1)
     await stage.connection.execute("UPDATE identifier SET value = '[]' WHERE key = $1", keys[0])  # what nobody meant
     await stage.connection.execute("UPDATE escrow_deposit SET cut_xid = $1", 2**40)  # as if it had been there all along
     found = await compare(stage.connection, stage.client, SLN)
@@ -230,6 +233,34 @@ async def test_escrow_waits_for_who_is_away_and_stops_where_it_is_not_wanted(sta
     assert stage.agent.documents.rows("reports_of_day", SLN, "2026-11-23")
 
 
+async def test_a_day_without_an_accepted_deposit_raises_two_alarms_and_metrics_tell_how_escrow_stands(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    await furnish(stage.connection, 5)
+    assert await stage.settle() == "accepted"
+    stage.next_day()
+    ends = stage.client._ends
+    stage.client._ends = Ends("http://127.0.0.1:9", "http://127.0.0.1:9", ends.user, ends.password)
+    failed = ESCROW_FAILED.labels().value
+    for hour, level, said in ((6, 0, 0), (12, 1, 1), (13, 1, 1), (20, 2, 2), (23, 2, 2)):
+        stage.now[0] = stage.now[0].replace(hour=hour)
+        await stage.settle(2)
+        assert ESCROW_ALARM.labels().value == level
+        assert sum("尚未通过核验" in one.message for one in caplog.records) == said
+    assert ESCROW_FAILED.labels().value > failed
+    assert ESCROW_AGE_SECONDS.labels().value == (24 + 23) * 3_600 + 6 * 60
+    stage.client._ends = ends
+    assert await stage.settle() == "accepted"
+    stage.now[0] += timedelta(seconds=10)
+    await stage.keeper.tick(stage.connection)
+    assert ESCROW_ALARM.labels().value == 0 and ESCROW_BYTES.labels().value > 500
+    assert ESCROW_SECONDS.labels("make").value > 0 and ESCROW_SECONDS.labels("upload").value > 0
+    await send_now(stage.connection)
+    status = await read_status(stage.connection)  # by the real clock, which is elsewhere
+    assert status["accepted_day"] == stage.now[0].date()
+    assert "ALARM" in "\n".join(status_lines(status | {"alarm": 1}))
+
+
 @pytest.mark.parametrize("url", ["sftp://agent/x", "http://agent/x", "https://u@agent", "agent"])
 def test_deposits_go_over_https_only(url: str) -> None:
     with pytest.raises(ValueError, match=" "):
@@ -251,8 +282,10 @@ async def test_the_command_line_restores_and_reconciles(stage: Stage, servers: S
         with pytest.raises(Refused, match="--key"):
             await restore_files(settings, Namespace(paths=[inbox], key=None, signer=None))
     await stage.box.api.post("/_exam/escrow", {"sln": SLN, "spoil": [keys[3]]})
+    await stage.register(*(f"88.118.7/LATER-{number}" for number in range(12)))
     assert await reconcile(stage.settings, Namespace(repair=None)) == 1
-    assert keys[3] in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert keys[3] in said and "待下次上报: 12\n" in said and "核对 30 " in said
     assert await reconcile(stage.settings, Namespace(repair="there")) == 0
     stage.next_day()
     assert await stage.settle() == "accepted"

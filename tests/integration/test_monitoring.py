@@ -5,103 +5,24 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from core.database import open_pool
-from node.operations import monitor_of
-from sync.monitoring.monitor import Monitor
 from sync.monitoring.statistics import SQL, rewind
-from sync.toplevel.collector import totals
 from sync.toplevel.monitor_doors import seen
+from tests.certificates import authority
 from tests.conformance.peering.test_operations import require_schema
-from tests.top_level_box import Box, box_here
-
-HOUR = timedelta(hours=1)
-START = datetime(2026, 11, 1, 0, 15, tzinfo=UTC)
-FAULTS = ("vanish", "lose_answer", "bad_signature", "http_error", "garbage")
-KINDS = (("handle-json", "found"), ("handle-tcp", "unknown"), ("handle-udp", "withdrawn"), ("gs1", "referred"))
-
-
-@dataclass(slots=True)
-class Stage:
-    """A store, a box, and monitoring whose clock the test moves."""
-
-    box: Box
-    pool: Any
-    monitor: Monitor
-    now: list[datetime]
-    expected: dict[str, int] = field(default_factory=dict)
-
-    async def count(self, at: datetime, prefix: str, registered: int, answered: dict[tuple[str, str], int]) -> None:
-        """What workers would have stored."""
-        await self.pool.execute(
-            "INSERT INTO enterprise_count AS c (enterprise_id, prefix, hour, slot, registered) VALUES (1, $1, $2, 0, $3) "
-            "ON CONFLICT (enterprise_id, hour, prefix, slot) DO UPDATE SET registered = c.registered + excluded.registered",
-            prefix, at.replace(minute=0, second=0), registered,
-        )  # fmt: skip
-        for (door, outcome), number in answered.items():
-            await self.pool.execute(
-                "INSERT INTO usage_minute AS m VALUES ($1, $2, $3, $4, false, 0, $5) ON CONFLICT (minute, prefix, door, "
-                "outcome, probe, slot) DO UPDATE SET resolutions = m.resolutions + excluded.resolutions",
-                at.replace(second=0), prefix, door, outcome, number,
-            )  # fmt: skip
-            name = {"found": "resolved", "referred": "referred"}.get(outcome, "notFound")
-            self.expected[name] = self.expected.get(name, 0) + number
-        self.expected["registered"] = self.expected.get("registered", 0) + registered
-
-    async def tick(self) -> None:
-        """As if the pauses between attempts were over."""
-        await self.pool.execute("UPDATE monitoring_state SET changed_at = clock_timestamp()")
-        await self.monitor.tick()
-
-    def told(self) -> dict[str, int]:
-        return totals(self.box.desk, self.box.desk.store.one("account_of_client", client="sln-demo")["app_id"])
-
-    async def until_there(self) -> None:
-        for _ in range(30):
-            await self.tick()
-            if not await self.pool.fetch(SQL["unsent"], 1):
-                return
-        raise AssertionError(dict(await self.pool.fetchrow(SQL["read_state"])))
-
-    async def require_exact(self) -> None:
-        told = self.told()
-        assert {name: told[name] for name in self.expected} == self.expected
-        rows = await self.pool.fetch("SELECT seq, content FROM statistics_document ORDER BY seq")
-        assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-        held = self.box.desk.store.all("statistics_in_force", app_id=self.app_id, most=10_000)
-        hours = [row["hour"] for row in held]
-        assert hours == sorted(set(hours)) and len(hours) == told["hours"]
-        assert (await self.pool.fetchval("SELECT count(DISTINCT hour) FROM statistics_document")) == told["hours"]
-
-    @property
-    def app_id(self) -> str:
-        return str(self.box.desk.store.one("account_of_client", client="sln-demo")["app_id"])
+from tests.monitoring_stage import HOUR, KINDS, START, Stage, monitoring_here
 
 
 @pytest.fixture
 async def stage(database: str, session: aiohttp.ClientSession, tmp_path: Path) -> AsyncIterator[Stage]:
-    async with box_here(tmp_path, session) as box:
-        pool = await open_pool(database, connections=4, timeout_seconds=5)
-        await pool.execute("INSERT INTO enterprise (name) VALUES ('甲')")
-        now = [START]
-        monitor = monitor_of(
-            box.settings.model_copy(update={"http_port": 1, "heartbeat_seconds": 3600.0}), pool, lambda: now[0]
-        )
-        assert monitor is not None
-        staged = Stage(box, pool, monitor, now)
-        yield staged
-        await monitor.close()
-        await pool.close()
+    async with monitoring_here(database, tmp_path, session) as found:
+        yield found
 
 
 async def test_a_day_that_the_top_level_was_away_is_told_to_the_last_unit(stage: Stage) -> None:
@@ -225,7 +146,7 @@ async def test_another_content_under_a_number_stops_everything_until_somebody_ha
     await stage.require_exact()
 
 
-async def test_a_heartbeat_says_how_the_node_is_and_silence_is_noticed(stage: Stage) -> None:
+async def test_a_heartbeat_says_how_the_node_is_and_silence_is_noticed(stage: Stage, tmp_path: Path) -> None:
     account = stage.box.desk.store.one("account_of_client", client="sln-demo")
     assert seen(stage.box.desk, account)["silent"]
     assert await stage.monitor.beat()
@@ -233,6 +154,17 @@ async def test_a_heartbeat_says_how_the_node_is_and_silence_is_noticed(stage: St
     assert not found["silent"] and found["heartbeat"]["state"] == "degraded"  # nobody answers at its port
     require_schema("ops-heartbeat", found["heartbeat"])
     assert (await stage.pool.fetchrow(SQL["read_state"]))["last_heartbeat_at"] is not None
+    await stage.pool.execute(  # a minute may pass before it is asked for
+        "INSERT INTO usage_minute SELECT date_trunc('minute', now(), 'UTC') - make_interval(mins => ago), '88.118', 'handle-udp', "
+        "'found', false, 0, 6000 FROM generate_series(1, 2) ago"
+    )
+    await stage.restart(peering_certificate=authority(tmp_path, "ours").issue("sln-demo"), handle_port=2641)
+    assert await stage.monitor.beat() and await stage.monitor.beat()  # the pace is that between two
+    said = seen(stage.box.desk, account)["heartbeat"]
+    require_schema("ops-heartbeat", said)
+    assert said["certificateNotAfter"] > "2026"
+    rates = {one["transport"]: one.get("ratePerSecond") for one in said["services"]}
+    assert (rates["tcp"], rates["udp"]) == (0, 100)
     stage.box.turn(clock_skew_seconds=200)
     assert seen(stage.box.desk, account)["silent"]
     assert await stage.monitor.beat()
@@ -241,39 +173,3 @@ async def test_a_heartbeat_says_how_the_node_is_and_silence_is_noticed(stage: St
     for fault in ("vanish", "lose_answer", "garbage", "bad_signature"):
         stage.box.turn(clock_skew_seconds=0, **{fault: 1})
         assert not await stage.monitor.beat(), fault
-
-
-Step = tuple[int, dict[str, int], bool]
-steps = st.lists(
-    st.tuples(
-        st.integers(0, 4), st.dictionaries(st.sampled_from(FAULTS), st.integers(1, 3), max_size=3), st.booleans()
-    ),
-    min_size=1, max_size=4,
-)  # fmt: skip
-
-
-async def test_statistics_are_exact_under_every_dial(stage: Stage) -> None:
-    """One long history: hours pass, counts come (some late), the other end fails in every way; then it is calm, and the
-    totals are equal."""
-    history: list[list[Step]] = []
-    chance = random.Random(11)
-
-    @settings(
-        max_examples=12, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-    )
-    @given(steps)
-    def collect(found: list[Step]) -> None:
-        history.append(found)
-
-    collect()
-    for found in history:
-        for passed, faults, late in found:
-            at = stage.now[0] - (3 * HOUR if late and stage.now[0] > START + 4 * HOUR else timedelta())
-            await stage.count(at, f"88.118.{chance.randrange(3)}", chance.randrange(50), {chance.choice(KINDS): 7})
-            stage.now[0] += passed * HOUR
-            stage.box.turn(**stage.box.calm) if not faults else stage.box.turn(**faults)
-            await stage.tick()
-        stage.now[0] += HOUR
-        stage.box.turn(**stage.box.calm)
-        await stage.until_there()
-        await stage.require_exact()

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ import orjson
 import pytest
 
 from node.operations import keeper_of, monitor_of, orders_of
+from sync.access.transport import OutcomeUnknown
 from sync.operations.canonical import canonical
 from sync.operations.signatures import ISSUER, signed
 from sync.signing.keys import Ed25519Signer, decode, new_seed
 from sync.signing.request import signed_request
 from sync.takeover.doors import PATH
 from sync.takeover.keeper import Keeper
+from sync.takeover.packed import PACKED, PLAIN
 from sync.toplevel.app import signer_of
 from sync.toplevel.takeover_doors import spot_check
 from sync.toplevel.takeovers import Wish, hand_back, make_order, send_order
@@ -105,12 +108,111 @@ async def test_standby_data_hold_what_anybody_may_read_and_nothing_else(stage: S
     manifest = orjson.loads(row["manifest"])
     require_schema("ops-standby", manifest)
     assert row["completed_at"] is not None and manifest["records"] >= 5  # three identifiers and two prefixes
-    content = b"".join(bytes(one["content"]) for one in store._database.execute("SELECT content FROM standby_chunk"))
+    content = b"".join(bytes(one["line"]) for one in store._database.execute("SELECT line FROM standby_line"))
     assert b"seen" in content and b"hidden-price" not in content
-    before = store._database.execute("SELECT count(*) FROM standby_chunk").fetchone()[0]
-    await stage.keeper._standby.send("SECOND")  # nothing changed: nothing is sent again
-    assert store._database.execute("SELECT count(*) FROM standby_chunk").fetchone()[0] == before
     assert (await spot_check(stage.box.desk, stage.account, 10, stage.url)) == {"asked": 10, "wrong": []}
+
+
+async def test_pieces_travel_packed_and_only_those_that_are_missing(stage: Stage) -> None:
+    node, standby, sent = stage.peered.node, stage.keeper._standby, []
+    put = standby._put
+
+    async def noted(path: str, body: bytes, media_type: str) -> tuple[int, bytes]:
+        if refuses and media_type == PACKED:
+            return 415, b""
+        sent.append((media_type, len(body)))
+        return await put(path, body, media_type)
+
+    refuses = False
+    standby._put = noted
+    left = standby._folder / "999999999-left"  # of a process that was killed
+    left.mkdir(parents=True)
+    await standby.send("SECOND")  # nothing changed: nothing is sent again
+    assert [kind for kind, _ in sent] == ["application/json"] and list(standby._folder.iterdir()) == []
+    many = {
+        "items": [
+            {"identifier": f"{node.prefix}/MANY-{number}", "values": [text_value(1, "DESC", "x" * 200)]}
+            for number in range(900)
+        ]
+    }
+    await node.owner.post("/api/v1/identifiers:batch", many)
+    sent.clear()
+    manifest = await standby.send("THIRD")
+    ((_, size),) = [one for one in sent if one[0] == PACKED]
+    assert size < manifest["chunks"][0]["bytes"] / 10
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/LATER"))
+    refuses = True
+    await standby.send("FOURTH")
+    assert sent[-2][0] == PLAIN  # who unpacks nothing is sent them as they are
+    store = stage.box.desk.store
+    ((pieces, lines),) = store._database.execute(
+        "SELECT (SELECT count(*) FROM standby_piece), (SELECT count(*) FROM standby_line)"
+    ).fetchall()
+    last = orjson.loads(store.one("last_whole_snapshot", app_id=stage.account["app_id"])["manifest"])
+    assert (pieces, lines) == (len(last["chunks"]), last["records"])  # what is old is gone
+
+
+async def test_a_snapshot_that_is_not_whole_yet_is_answered_from_by_nobody(stage: Stage) -> None:
+    node, standby, store = stage.peered.node, stage.keeper._standby, stage.box.desk.store
+    put = standby._put
+
+    async def cut(path: str, body: bytes, media_type: str) -> tuple[int, bytes]:
+        answer = await put(path, body, media_type)
+        if "/chunks/" in path:
+            raise OutcomeUnknown("cut")
+        return answer
+
+    def held(identifier: str) -> Any:
+        return store.value("line", app_id=stage.account["app_id"], key=f"{node.prefix}/{identifier}")
+
+    before = held("A")
+    await node.owner.call(
+        "PUT", f"/api/v1/identifiers/{at(node.prefix + '/A')}", {"values": [text_value(1, "DESC", "new")]}
+    )
+    standby._put = cut
+    with pytest.raises(OutcomeUnknown):
+        await standby.send("BROKEN")
+    assert held("A") == before and b"old" in before
+    standby._put = put
+    await standby.send("WHOLE")
+    assert b"new" in held("A")
+
+
+async def test_standby_data_go_out_after_a_deposit_and_where_prefixes_changed(stage: Stage) -> None:
+    pool, node = stage.peered.pool, stage.peered.node
+    now = [datetime.now(UTC)]
+    settings = stage.peered.node.settings.model_copy(update={"standby_prefix_minutes": 10.0})
+    keeper = keeper_of(settings, pool, lambda: now[0])
+    assert keeper is not None
+
+    async def sent() -> int:
+        before = await pool.fetchval("SELECT sum(1) FROM standby_snapshot WHERE completed_at IS NOT NULL")
+        now[0] += timedelta(seconds=1)
+        await keeper.tick()
+        return int(await pool.fetchval("SELECT sum(1) FROM standby_snapshot WHERE completed_at IS NOT NULL") - before)
+
+    assert await sent() == 0
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/LATER"))
+    now[0] += timedelta(minutes=11)
+    assert await sent() == 0  # identifiers wait for the deposit
+    assert (
+        await node.operator.post(f"/api/v1/prefixes/{node.prefix}:suspend", {"reason": "x", "stop_answering": True})
+    ).status == 200
+    assert await sent() == 1
+    assert await sent() == 0
+    assert (await node.operator.post(f"/api/v1/prefixes/{node.prefix}:resume")).status == 200
+    assert await sent() == 0  # not so soon after the last
+    now[0] += timedelta(minutes=11)
+    assert await sent() == 1
+    await pool.execute(
+        "INSERT INTO escrow_deposit (id, revision, day, kind, cluster, cut_xid, told, counts, objects, files, made_at, state, settled_at) "
+        "VALUES ('20261122001', 0, '2026-11-22', 'FULL', 'x', 1, '{}', '{}', 1, '{}', now(), 'accepted', clock_timestamp())"
+    )
+    assert await sent() == 1
+    assert await sent() == 0
+    now[0] += timedelta(hours=25)
+    assert await sent() == 1
+    await keeper.close()
 
 
 async def test_a_takeover_from_the_order_to_the_hand_back(stage: Stage) -> None:

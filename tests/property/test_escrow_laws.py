@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -249,3 +250,42 @@ def test_the_calendar_asks_for_a_full_deposit_on_sundays_and_after_any_gap(day: 
         and not stands(base, "c", 2**31 + 5)
         and not stands(base, "c", 4)
     )
+
+
+def test_reading_takes_no_more_memory_for_a_longer_deposit() -> None:
+    """libxml2 keeps what it has validated where a schema makes it count."""
+
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+
+    def grown(records: int) -> int:
+        element = write_record(Row(1, 1, 1, None, at, None, "88.118.7/A", None, None, b'[[1,"T","x"]]'))
+        pieces = itertools.chain(
+            [write_head(Head("20261122001", FULL, 0, at, None, "88.118", {RECORD: records}), []).encode()],
+            itertools.repeat(element.encode() * 100, records // 100),
+            [TAIL.encode()],
+        )
+        before = _resident()
+        assert sum(isinstance(piece, Row) for piece in read_deposit(_Stream(pieces))) == records
+        return _resident() - before
+
+    grown(2_000)  # what reading needs at all
+    assert grown(40_000) < 2_000
+
+
+class _Stream(io.RawIOBase):
+    """A file of pieces that are made as it is read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._left = pieces, b""
+
+    def read(self, most: int = -1) -> bytes:
+        while len(self._left) < most and (piece := next(self._pieces, b"")):
+            self._left += piece
+        told, self._left = self._left[:most], self._left[most:]
+        return told
+
+
+def _resident() -> int:
+    """KiB of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])

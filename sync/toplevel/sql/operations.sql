@@ -15,6 +15,9 @@ VALUES (:app_id, :seq, :hour, :corrects, :rows_digest, :content_digest, :content
 -- name: newest_statistics
 SELECT app_id, seq, hour, corrects, rows_digest, received_at FROM statistics WHERE app_id = :app_id ORDER BY seq DESC LIMIT :most
 
+-- name: newest_statistics_told
+SELECT seq, hour, corrects, content FROM statistics WHERE app_id = :app_id ORDER BY seq DESC LIMIT :most
+
 -- name: statistics_in_force
 -- The last that was said of each hour.
 SELECT s.seq, s.hour, s.content FROM statistics s WHERE s.app_id = :app_id AND s.seq = (
@@ -44,27 +47,35 @@ UPDATE standby_snapshot SET whole = 1 WHERE app_id = :app_id AND snapshot_id = :
 SELECT snapshot_id, digest, manifest FROM standby_snapshot WHERE app_id = :app_id AND whole = 1
 ORDER BY received_at DESC, snapshot_id DESC LIMIT 1
 
--- name: chunk
-SELECT content FROM standby_chunk WHERE app_id = :app_id AND digest = :digest
+-- name: has_piece
+SELECT 1 FROM standby_piece WHERE app_id = :app_id AND digest = :digest
 
--- name: has_chunk
-SELECT 1 FROM standby_chunk WHERE app_id = :app_id AND digest = :digest
+-- name: put_piece
+INSERT INTO standby_piece (app_id, digest) VALUES (:app_id, :digest) ON CONFLICT DO NOTHING
 
--- name: put_chunk
-INSERT INTO standby_chunk (app_id, digest, content) VALUES (:app_id, :digest, :content) ON CONFLICT DO NOTHING
+-- name: put_line
+INSERT INTO standby_line (app_id, key, piece, line) VALUES (:app_id, :key, :piece, :line)
+ON CONFLICT DO UPDATE SET line = excluded.line
 
--- name: forget_records
-DELETE FROM standby_record WHERE app_id = :app_id
+-- name: pieces
+SELECT digest, current FROM standby_piece WHERE app_id = :app_id
 
--- name: put_record
-INSERT INTO standby_record (app_id, key, line) VALUES (:app_id, :key, :line)
-ON CONFLICT (app_id, key) DO UPDATE SET line = excluded.line
+-- name: turn_to_piece
+UPDATE standby_piece SET current = 1 WHERE app_id = :app_id AND digest = :digest AND NOT current
 
--- name: record
-SELECT line FROM standby_record WHERE app_id = :app_id AND key = :key
+-- name: drop_lines
+DELETE FROM standby_line WHERE app_id = :app_id AND piece = :digest
 
--- name: record_at_or_after
-SELECT key, line FROM standby_record WHERE app_id = :app_id AND key >= :key AND key LIKE '%/%' ORDER BY key LIMIT 1
+-- name: drop_piece
+DELETE FROM standby_piece WHERE app_id = :app_id AND digest = :digest
+
+-- name: line
+SELECT l.line FROM standby_line l JOIN standby_piece p ON p.app_id = l.app_id AND p.digest = l.piece AND p.current
+WHERE l.app_id = :app_id AND l.key = :key
+
+-- name: line_at_or_after
+SELECT l.key, l.line FROM standby_line l JOIN standby_piece p ON p.app_id = l.app_id AND p.digest = l.piece AND p.current
+WHERE l.app_id = :app_id AND l.key >= :key AND l.key LIKE '%/%' ORDER BY l.key LIMIT 1
 
 -- name: write_takeover
 INSERT INTO takeover (order_id, app_id, content, state, effective_at, expires_at)

@@ -26,19 +26,25 @@ CREATE TABLE IF NOT EXISTS standby_snapshot (
     whole INTEGER NOT NULL DEFAULT 0, -- nothing of it is missing, and it is what would be answered from
     PRIMARY KEY (app_id, snapshot_id)
 );
--- Pieces by what they are: one that stands in many snapshots is kept once.
-CREATE TABLE IF NOT EXISTS standby_chunk (
+DROP TABLE IF EXISTS standby_record; -- of a box before 2026-11-22
+DROP TABLE IF EXISTS standby_chunk;
+-- Pieces by what they are: one that stands in many snapshots is kept once. Answered from are those that are `current`, of the last
+-- snapshot that is whole.
+CREATE TABLE IF NOT EXISTS standby_piece (
     app_id TEXT NOT NULL REFERENCES account,
     digest TEXT NOT NULL,
-    content BLOB NOT NULL,
+    current INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (app_id, digest)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS standby_record (
+-- Their lines, put here as they come, so that the switch to a new snapshot is a matter of the pieces alone.
+CREATE TABLE IF NOT EXISTS standby_line (
     app_id TEXT NOT NULL REFERENCES account,
     key TEXT NOT NULL,
+    piece TEXT NOT NULL,
     line BLOB NOT NULL,
-    PRIMARY KEY (app_id, key)
+    PRIMARY KEY (app_id, key, piece)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS standby_line_piece ON standby_line (app_id, piece);
 CREATE TABLE IF NOT EXISTS takeover (
     order_id TEXT PRIMARY KEY,
     app_id TEXT NOT NULL REFERENCES account,
