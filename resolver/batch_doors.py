@@ -25,7 +25,7 @@ from core.problems import brief
 from core.visibility import ANYBODY, Viewer
 from core.web import REQUEST_ID, ask_of, web_answer, whole_ask
 from resolver.answers import handle_answer, withdrawn_answer
-from resolver.doors import RESOLVER, openness, ready_answer, stale_header
+from resolver.doors import RESOLVER
 from resolver.foreign_items import Foreign, ask_onwards
 from resolver.memory import Entry
 from resolver.preflight import preflight
@@ -33,6 +33,7 @@ from resolver.ready_items import ReadyItems, found_item
 from resolver.recursion import filtered
 from resolver.referral import Referred, referral_answer
 from resolver.referring import count_referral
+from resolver.representations import openness, ready_answer, stale_header
 from resolver.room import Resolver
 from resolver.usage.tally import Door
 

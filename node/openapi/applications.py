@@ -12,6 +12,7 @@ from node.openapi.parts import (
     object_,
     operation,
     or_null,
+    path_parameter,
     problem,
     query,
     ref,
@@ -19,6 +20,7 @@ from node.openapi.parts import (
 )
 from registry.applications.images import Kind
 from registry.applications.states import Move, State
+from registry.verbs.apply import MAX_OPEN
 
 _TAG = "Onboarding 接入"
 _DENIED = {
@@ -200,6 +202,11 @@ def _move(move: Move, words: str) -> Schema:
         key=True,
     )
     made["requestBody"]["required"] = False
+    if move is Move.SUBMIT:
+        made["responses"]["429"] = problem(
+            f"{MAX_OPEN} with this credit code are submitted and open: Retry-After",
+            f"该统一社会信用代码已有 {MAX_OPEN} 份已提交且未办结的申请，请按 Retry-After 重试",
+        )
     return made
 
 
@@ -317,10 +324,8 @@ def _image() -> Schema:
 
 
 def _number() -> Schema:
-    words = said("Number of the application", "申请编号")
-    return {"name": "id", "in": "path", "required": True, "schema": TEXT, **words}
+    return path_parameter("id", "Number of the application", "申请编号")
 
 
 def _kind() -> Schema:
-    words = said("What the image shows", "图片种类")
-    return {"name": "kind", "in": "path", "required": True, "schema": {"enum": list(Kind)}, **words}
+    return path_parameter("kind", "What the image shows", "图片种类", {"enum": list(Kind)})

@@ -12,16 +12,18 @@ from node.openapi.parts import (
     object_,
     operation,
     or_null,
+    path_parameter,
     problem,
     query,
     ref,
+    refusals,
     said,
 )
 from registry.bulk.jobs import ENDED, OPEN
 from registry.bulk.receive import FORMATS
 
 _TAG = "Registering 注册"
-_PATH: Schema = {"name": "id", "in": "path", "required": True, "schema": WHOLE, **said("Number of the job", "任务编号")}
+_PATH: Schema = path_parameter("id", "Number of the job", "任务编号", WHOLE)
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _KINDS = ("text/csv", "application/x-ndjson", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 
@@ -66,10 +68,7 @@ def bulk_schemas() -> Schema:
 
 def bulk() -> Schema:
     job = ref("BulkJob")
-    denied = {
-        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-        "403": problem("Not your prefix", "不是您的前缀"),
-    }
+    denied = refusals("Not your prefix", "不是您的前缀")
     known = denied | {"404": problem("No such job", "任务不存在")}
     moved = known | {"409": problem("Not possible in this state", "当前状态不允许")}
     stored = {"description": "A file", "x-zh-description": "文件"}

@@ -13,8 +13,10 @@ from node.openapi.parts import (
     object_,
     operation,
     or_null,
+    path_parameter,
     problem,
     query,
+    refusals,
     said,
 )
 from registry.grants import MAX_TYPES
@@ -24,10 +26,7 @@ _TYPES: Schema = {"type": ["array", "null"], "items": TEXT, "maxItems": MAX_TYPE
 
 
 def granting() -> Schema:
-    denied = {
-        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-        "403": problem("Not your prefix", "不是您的前缀"),
-    }
+    denied = refusals("Not your prefix", "不是您的前缀")
     to = object_({"key_id": TEXT, "enterprise_id": WHOLE})
     made = object_(
         {"id": WHOLE, "types": _TYPES, "to": to, "until": or_null(TIME), "created_at": TIME}, required=["id"]
@@ -88,9 +87,7 @@ def granting() -> Schema:
                     "404": problem("No such grant", "授权不存在"),
                 }
                 | denied,
-                parameters=[
-                    {"name": "id", "in": "path", "required": True, "schema": WHOLE, **said("Of the grant", "授权编号")}
-                ],
+                parameters=[path_parameter("id", "Of the grant", "授权编号", WHOLE)],
                 key=True,
             )
         },

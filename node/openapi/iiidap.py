@@ -13,8 +13,10 @@ from node.openapi.parts import (
     operation,
     or_null,
     path,
+    path_parameter,
     problem,
     query,
+    refusals,
     said,
 )
 
@@ -53,9 +55,6 @@ def iiidap() -> Schema:
             if status in ("200", "503", *missing)
         }
 
-    def asked(name: str, en: str, zh: str, example: str) -> Schema:
-        return {"name": name, "in": "path", "required": True, "schema": TEXT, **said(en, zh), "example": example}
-
     moved = said("Of another node, by the bootstrap registry", "属于其他节点，按引导登记重定向")
     return {
         "/iiidap/identifier/{prefix}": {
@@ -63,7 +62,7 @@ def iiidap() -> Schema:
                 "registrationOfPrefix", _TAG,
                 "IIIDAP: whose a prefix is; what is shown depends on who asks. 查询前缀的登记数据，展示内容取决于查询者。",
                 answers(whole, "400", "401", "404", "429") | {"302": moved},
-                parameters=[asked("prefix", "A prefix", "前缀", "88.118.8")],
+                parameters=[path_parameter("prefix", "A prefix", "前缀", example="88.118.8")],
             )
         },
         "/iiidap/name/{name}": {
@@ -71,7 +70,7 @@ def iiidap() -> Schema:
                 "registrationOfName", _TAG,
                 "IIIDAP: the same by the name of the enterprise, whatever its case and width. 按企业名称查询，不区分大小写与全角半角。",
                 answers(whole, "400", "401", "404", "429"),
-                parameters=[asked("name", "1 to 255 characters", "1 至 255 个字符", "示范企业")],
+                parameters=[path_parameter("name", "1 to 255 characters", "1 至 255 个字符", example="示范企业")],
             )
         },
         "/iiidap/names": {
@@ -123,8 +122,7 @@ def propagation() -> Schema:
                 {
                     "200": json("Versions", "各处版本", answer),
                     "400": problem("Malformed, or not served here", "格式不正确，或不由本节点管理"),
-                    "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-                    "403": problem("Not for your key", "您的密钥没有此权限"),
+                    **refusals(),
                     "404": problem("Not registered", "未注册"),
                 },
                 parameters=[path()],

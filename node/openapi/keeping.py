@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from node.openapi.parts import TEXT, TIME, WHOLE, Schema, json, list_, object_, operation, or_null, problem, query, said
+from node.openapi.parts import (
+    TEXT,
+    TIME,
+    WHOLE,
+    Schema,
+    json,
+    list_,
+    object_,
+    operation,
+    or_null,
+    path_parameter,
+    problem,
+    query,
+    refusals,
+    said,
+)
 from registry.audit_doors import DEFAULT_PAGE, MAX_PAGE
 from registry.export.formats import ENCODINGS, FORMATS, MEDIA_TYPES, NAMES
 from registry.list_filter import STATUSES
@@ -11,14 +26,9 @@ from registry.verbs.export import WHAT
 from registry.verbs.index_values import MAX_TYPES
 
 _TAG = "Registering 注册"
-_DENIED = {
-    "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-    "403": problem("Not for your key", "您的密钥没有此权限"),
-}
+_DENIED = refusals()
 _WRONG = {"400": problem("A parameter is wrong", "参数有误")}
-_PREFIX: Schema = {
-    "name": "prefix", "in": "path", "required": True, "schema": TEXT, **said("A prefix, such as 88.118.8", "前缀，例如 88.118.8"),
-}  # fmt: skip
+_PREFIX: Schema = path_parameter("prefix", "A prefix, such as 88.118.8", "前缀，例如 88.118.8")
 
 
 def filters() -> list[Schema]:
@@ -157,7 +167,11 @@ def _export() -> Schema:
             query("template", TEXT, "Only of this template; as CSV a column an item", "只导出该模板；CSV 按模板项分列"),
             query("names", {"enum": list(NAMES)}, "Names of those columns", "列名语言"),
             query("encoding", {"enum": list(ENCODINGS)}, "Of a CSV", "CSV 的编码"),
-            query("what", {"enum": list(WHAT)}, "templates: bodies for POST /api/v1/templates", "templates：用于 POST /api/v1/templates 的请求体"),
+            query(
+                "what", {"enum": list(WHAT)},
+                "templates: bodies for POST /api/v1/templates, those of retired ones with `state` and `reason` beside",
+                "templates：用于 POST /api/v1/templates 的请求体，已停用模板另附 `state` 与 `reason`",
+            ),
         ],
         key=True,
     )  # fmt: skip

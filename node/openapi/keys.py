@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from core.access import Role, Scope
-from node.openapi.parts import TEXT, TIME, WHOLE, Schema, json, list_, object_, operation, or_null, problem, query, said
+from node.openapi.parts import (
+    TEXT,
+    TIME,
+    WHOLE,
+    Schema,
+    json,
+    list_,
+    object_,
+    operation,
+    or_null,
+    path_parameter,
+    problem,
+    query,
+    refusals,
+    said,
+)
 
 _TAG = "Onboarding 接入"
 _BODY_PROBLEMS = problem("Everything wrong with the body, with field paths", "请求体中的全部问题，逐项指明字段路径")
 _UNKNOWN = problem("No such key, or another enterprise's", "密钥不存在，或属于其他企业")
-_DENIED = {
-    "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-    "403": problem(
-        "Role or scope is not enough, or the address is not allowed", "角色或权限范围不足，或来源地址不被允许"
-    ),
-}
+_DENIED = refusals(
+    "Role or scope is not enough, or the address is not allowed", "角色或权限范围不足，或来源地址不被允许"
+)
 
 
 SCOPES: Schema = {
@@ -178,5 +190,4 @@ def _scopes() -> Schema:
 
 
 def _key_id() -> Schema:
-    words = said("`key_id` as issued, not the key itself", "签发时返回的 key_id，不是密钥本身")
-    return {"name": "key_id", "in": "path", "required": True, "schema": TEXT, **words}
+    return path_parameter("key_id", "`key_id` as issued, not the key itself", "签发时返回的 key_id，不是密钥本身")

@@ -13,21 +13,20 @@ from node.openapi.parts import (
     object_,
     operation,
     or_null,
+    path_parameter,
     problem,
     query,
     ref,
+    refusals,
     said,
 )
 from registry.leasing.wishes import MAX_COUNT, MAX_REPORTED
 from registry.verbs.read_leases import STATES
 
 _TAG = "Registering 注册"
-_DENIED = {
-    "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-    "403": problem("Not your prefix, or it is suspended", "不是您的前缀，或前缀已暂停"),
-}
+_DENIED = refusals("Not your prefix, or it is suspended", "不是您的前缀，或前缀已暂停")
 _UNKNOWN = {"404": problem("No such lease", "租约不存在")}
-_ID: Schema = {"name": "id", "in": "path", "required": True, "schema": WHOLE, **said("Of the lease", "租约编号")}
+_ID: Schema = path_parameter("id", "Of the lease", "租约编号", WHOLE)
 _RANGES = list_(TEXT) | said('Numbers: "17" or "1-500"', "编号：“17” 或 “1-500”")
 
 

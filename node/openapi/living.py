@@ -17,6 +17,7 @@ from node.openapi.parts import (
     problem,
     query,
     ref,
+    refusals,
     said,
 )
 from registry.minting import DEFAULT_PATTERN, MAX_PATTERN
@@ -34,8 +35,7 @@ _MATCH: Schema = {
 def living() -> Schema:
     """Merged into the paths of the same address that `registering` describes."""
     denied = {
-        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-        "403": problem("Not your prefix", "不是您的前缀"),
+        **refusals("Not your prefix", "不是您的前缀"),
         "404": problem("Not registered", "标识未注册"),
     }
     changed = denied | {

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from core.schemes import SCHEMES
-from node.openapi.parts import (
-    TEXT,
-    WHOLE,
-    Schema,
-    json,
-    object_,
-    operation,
-    or_null,
-    problem,
-    ref,
-    said,
-)
+from node.openapi.parts import TEXT, WHOLE, Schema, json, object_, operation, or_null, problem, ref, refusals, said
 
 
 def onboarding() -> Schema:
-    denied = {
-        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-        "403": problem("Not an operator's key", "不是运营方密钥"),
-    }
+    denied = refusals("Not an operator's key", "不是运营方密钥")
     wrong = denied | {
         "422": problem("Everything wrong with the body, with field paths", "请求体中的全部问题，逐项指明字段路径")
     }

@@ -85,15 +85,20 @@ def problem(en: str, zh: str) -> Schema:
     return said(en, zh) | {"content": {"application/problem+json": {"schema": ref("Problem")}}}
 
 
+def refusals(en: str = "Not for your key", zh: str = "您的密钥没有此权限") -> Schema:
+    """What a door that needs a key answers without the right one; the words are of 403."""
+    return {"401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"), "403": problem(en, zh)}
+
+
 def path() -> Schema:
-    return {
-        "name": "identifier",
-        "in": "path",
-        "required": True,
-        "schema": TEXT,
-        **said("Percent-encoded; `/` may stay as it is", "须做百分号编码，其中的 `/` 可保持原样"),
-        "example": EXAMPLE,
-    }
+    """The identifier in an address."""
+    words = ("Percent-encoded; `/` may stay as it is", "须做百分号编码，其中的 `/` 可保持原样")
+    return path_parameter("identifier", *words, example=EXAMPLE)
+
+
+def path_parameter(name: str, en: str, zh: str, schema: Schema = TEXT, *, example: str | None = None) -> Schema:
+    made = {"name": name, "in": "path", "required": True, "schema": schema, **said(en, zh)}
+    return made if example is None else made | {"example": example}
 
 
 def query(name: str, schema: Schema, en: str, zh: str, *, required: bool = False) -> Schema:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from node.openapi.parts import TEXT, WHOLE, Schema, json, list_, object_, operation, or_null, problem, query, ref, said
+from node.openapi.parts import (
+    TEXT,
+    WHOLE,
+    Schema,
+    json,
+    list_,
+    object_,
+    operation,
+    or_null,
+    path_parameter,
+    problem,
+    query,
+    ref,
+    refusals,
+    said,
+)
 
 _TAG = "Onboarding 接入"
-_DENIED = {
-    "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-    "403": problem("Not yours, or role or scope is not enough", "不属于您，或角色、权限范围不足"),
-}
+_DENIED = refusals("Not yours, or role or scope is not enough", "不属于您，或角色、权限范围不足")
 _BODY_PROBLEMS = {
     "422": problem("Everything wrong with the body, with field paths", "请求体中的全部问题，逐项指明字段路径")
 }
@@ -191,5 +203,5 @@ def _enterprise(move: str, words: str) -> Schema:
 
 
 def _path(name: str) -> Schema:
-    words = said("The prefix", "前缀") if name == "prefix" else said("Number of the enterprise", "企业编号")
-    return {"name": name, "in": "path", "required": True, "schema": TEXT, **words}
+    words = ("The prefix", "前缀") if name == "prefix" else ("Number of the enterprise", "企业编号")
+    return path_parameter(name, *words)

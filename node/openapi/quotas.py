@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from core.quota import MAX_BURST, MAX_RATE, MAX_REGISTRATIONS
-from node.openapi.parts import TEXT, TIME, WHOLE, Schema, json, object_, operation, problem, said
+from node.openapi.parts import (
+    TEXT,
+    TIME,
+    WHOLE,
+    Schema,
+    json,
+    object_,
+    operation,
+    path_parameter,
+    problem,
+    refusals,
+    said,
+)
 
 _TAG = "Onboarding 接入"
 _EXAMPLE = {
@@ -15,8 +27,8 @@ _EXAMPLE = {
 
 
 def quotas() -> Schema:
-    enterprise = _path("id", "Number of the enterprise", "企业编号")
-    key = _path("key_id", "The public half of the key", "密钥编号")
+    enterprise = path_parameter("id", "Number of the enterprise", "企业编号")
+    key = path_parameter("key_id", "The public half of the key", "密钥编号")
     return {
         "/api/v1/quotas/enterprises/{id}": {
             "get": _read(
@@ -65,8 +77,7 @@ def _answers(member: str, kind: Schema) -> Schema:
     )
     return {
         "200": json("The quota as it is now", "当前配额", shown),
-        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-        "403": problem("Not for your key", "您的密钥没有此权限"),
+        **refusals(),
         "404": problem("There is none, or it is another enterprise's", "不存在，或属于其他企业"),
     }
 
@@ -81,7 +92,3 @@ def _limits() -> Schema:
         "registrations_per_day": most(0, MAX_REGISTRATIONS, "A day of Beijing (UTC+8)", "按北京时间（UTC+8）自然日"),
         "registrations_total": most(0, MAX_REGISTRATIONS, "For ever", "累计"),
     }
-
-
-def _path(name: str, en: str, zh: str) -> Schema:
-    return {"name": name, "in": "path", "required": True, "schema": TEXT, **said(en, zh)}

@@ -16,6 +16,7 @@ from node.openapi.parts import (
     problem,
     query,
     ref,
+    refusals,
     said,
 )
 from registry.doors import MAX_BATCH as MAX_ITEMS
@@ -24,10 +25,7 @@ from registry.verbs.read import DEFAULT_PAGE, MAX_PAGE
 
 def registering() -> Schema:
     record = ref("Record")
-    denied = {
-        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-        "403": problem("Not your prefix", "无权使用该前缀"),
-    }
+    denied = refusals("Not your prefix", "无权使用该前缀")
     wrong = denied | {
         "422": problem("Everything wrong with the body, with field paths", "请求体中的全部问题，逐项指明字段路径")
     }

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from node.openapi.parts import (
-    TEXT,
-    Schema,
-    json,
-    object_,
-    operation,
-    problem,
-    query,
-    said,
-)
+from node.openapi.parts import TEXT, Schema, json, object_, operation, path_parameter, problem, query, said
 
 
 def _page(name: str, summary: str) -> Schema:
@@ -24,7 +15,7 @@ def _json_page(name: str, summary: str, answers: Schema) -> Schema:
 
 def running() -> Schema:
     ready = object_({"ready": {"type": "boolean"}, "checks": {"type": "object"}})
-    slug = [{"name": "slug", "in": "path", "required": True, "schema": TEXT, **said("Slug of an error", "错误代号")}]
+    slug = [path_parameter("slug", "Slug of an error", "错误代号")]
     error = _page("error", "What an error means and what to do. 错误说明与处理办法。")
     error["get"]["parameters"] = slug
     error["get"]["responses"]["404"] = problem("No such slug", "没有这个错误代号")

@@ -14,9 +14,11 @@ from node.openapi.parts import (
     object_,
     operation,
     or_null,
+    path_parameter,
     problem,
     query,
     ref,
+    refusals,
     said,
 )
 from registry.snms.batches import MAX_BATCH
@@ -86,10 +88,7 @@ def snms() -> Schema:
 def _logins() -> Schema:
     token = object_({"token": TEXT})
     identity = object_({"identity": TEXT, "password": TEXT, "key_id": TEXT, "label": TEXT}, required=["identity"])
-    denied = {
-        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-        "403": problem("Not your prefix", "不是您的前缀"),
-    }
+    denied = refusals("Not your prefix", "不是您的前缀")
     return {
         "/identity/token": {
             "post": _call(
@@ -140,15 +139,7 @@ def _logins() -> Schema:
                     "404": problem("No such identity", "应用标识身份不存在"),
                 }
                 | denied,
-                parameters=[
-                    {
-                        "name": "key_id",
-                        "in": "path",
-                        "required": True,
-                        "schema": TEXT,
-                        **said("As it was returned", "创建时返回的 key_id"),
-                    }
-                ],
+                parameters=[path_parameter("key_id", "As it was returned", "创建时返回的 key_id")],
                 key=True,
             )
         },

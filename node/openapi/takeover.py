@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.openapi.parts import TEXT, TIME, Schema, json, list_, object_, operation, said
+from node.openapi.parts import TEXT, TIME, Schema, json, list_, object_, operation, path_parameter
 
 
 def takeover() -> Schema:
@@ -33,9 +33,7 @@ def takeover() -> Schema:
         "404": json("No such order", "命令不存在", wrong),
         "409": json("Another order is open, or its state forbids it", "另有未结束的命令，或状态不允许", wrong),
     }
-    order = [
-        {"name": "order", "in": "path", "required": True, "schema": TEXT, **said("Number of the order", "命令编号")}
-    ]
+    order = [path_parameter("order", "Number of the order", "命令编号")]
     receive = operation(
         "receiveTakeoverOrder",
         "Operation 运维",

@@ -20,6 +20,7 @@ from node.openapi.parts import (
     problem,
     query,
     ref,
+    refusals,
     said,
 )
 from registry.codes.industry import LEVELS
@@ -134,12 +135,7 @@ def _shown() -> Schema:
 
 
 def templates() -> Schema:
-    keyed = {
-        "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-        "403": problem(
-            "Not your prefix, suspended, or a key without the scope", "前缀不属于您、已被暂停，或密钥无此权限"
-        ),
-    }
+    keyed = refusals("Not your prefix, suspended, or a key without the scope", "前缀不属于您、已被暂停，或密钥无此权限")
     wrong = {"422": problem("Everything wrong with the body, with field paths", "请求体中的全部问题，逐项指明字段路径")}
     missing = {"404": problem("No such template, or another's draft", "模板不存在，或为他人的草稿")}
     malformed = {"400": problem("Not an identifier", "不是有效的标识")}

@@ -13,19 +13,18 @@ from node.openapi.parts import (
     object_,
     operation,
     or_null,
+    path_parameter,
     problem,
     query,
+    refusals,
     said,
 )
 from registry.transfers.states import State
 
 _TAG = "Registering 注册"
-_DENIED = {
-    "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-    "403": problem("Not yours, or the other side's move", "不属于您，或应由对方操作"),
-}
+_DENIED = refusals("Not yours, or the other side's move", "不属于您，或应由对方操作")
 _UNKNOWN = {"404": problem("No such transfer, or not yours", "转让不存在，或与您无关")}
-_ID: Schema = {"name": "id", "in": "path", "required": True, "schema": WHOLE, **said("Of the transfer", "转让编号")}
+_ID: Schema = path_parameter("id", "Of the transfer", "转让编号", WHOLE)
 _STATES: Schema = {"enum": list(State)}
 _MOVES = {
     "confirm": (

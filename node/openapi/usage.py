@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from node.openapi.parts import TEXT, TIME, WHOLE, Schema, json, list_, object_, operation, problem, query, said
+from node.openapi.parts import (
+    TEXT,
+    TIME,
+    WHOLE,
+    Schema,
+    json,
+    list_,
+    object_,
+    operation,
+    problem,
+    query,
+    refusals,
+    said,
+)
 from resolver.usage.report import STEPS
 from resolver.usage.tally import Door, Outcome
 
@@ -49,8 +62,7 @@ def usage() -> Schema:
                 {
                     "200": json("Totals", "合计", answer),
                     "400": problem("A parameter is wrong", "参数有误"),
-                    "401": problem("No key, or a wrong one", "没有密钥，或密钥不正确"),
-                    "403": problem("Not for your key", "您的密钥没有此权限"),
+                    **refusals(),
                 },
                 parameters=[
                     query("from", TIME, "Else 24 hours before `to`", "缺省为 `to` 之前 24 小时"),
