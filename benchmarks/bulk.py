@@ -12,17 +12,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -34,11 +29,10 @@ import polars as pl
 from benchmarks.paced import Paced
 from benchmarks.results import Run
 from node.demo.parts import COMPONENTS, TEMPLATE_ITEMS, TEMPLATE_SUFFIX
+from node.load.own_node import Plain, aboard, plain_node
 from registry.bulk.merge import copy_rows
 
 _HEADER = ("identifier", "MANUFACTURER", "MODEL", "CATALOGUE_CODE", "CATEGORY", "PACKAGE", "DESCRIPTION", "DATASHEET")
-_PORT = 18_480
-_BASE = f"http://127.0.0.1:{_PORT}"
 _PREFIX = "88.118.7"
 
 
@@ -59,72 +53,31 @@ def write_rows(path: Path, start: int, count: int) -> None:
         )
 
 
-@contextmanager
-def node(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("BIAOJIE_")}
-    environment |= {"BIAOJIE_DATA_DIR": str(directory / "data"), "BIAOJIE_HTTP_PORT": str(_PORT)}
-    with (directory / "node.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "node.entry", "up", "--workers", "1"], env=environment, stdout=log, stderr=log
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while "Ctrl-C" not in (directory / "node.log").read_text("utf-8").rpartition("data_dir=")[2]:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit((directory / "node.log").read_text("utf-8"))
-            time.sleep(0.05)
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-
-
-class Peak:
-    """Most resident memory of a process and how much processor it has used, from /proc."""
-
-    def __init__(self, pid: int) -> None:
-        self._status = Path(f"/proc/{pid}/status")
-
-    @property
-    def mib(self) -> float:
-        found = next(line for line in self._status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(found.split()[1]) / 1024
-
-
-async def aboard(session: aiohttp.ClientSession, data: Path) -> tuple[str, str]:
+async def come_aboard(session: aiohttp.ClientSession, node: Plain) -> tuple[str, str]:
     """An enterprise with its prefix and template; gives its key and the template."""
-    environment = {**os.environ, "BIAOJIE_DATA_DIR": str(data), "BIAOJIE_HTTP_PORT": str(_PORT)}
-    command = [sys.executable, "-m", "node.entry", "key"]
-    made = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True, check=True)
-    operator = made.stdout.strip()
-
-    async def post(path: str, key: str, body: Any) -> Any:
-        async with session.post(_BASE + path, json=body, headers={"Authorization": f"Bearer {key}"}) as answer:
-            assert answer.status in (200, 201), await answer.text()
-            return await answer.json()
-
-    enterprise = (await post("/api/v1/enterprises", operator, {"name": "bench"}))["id"]
-    await post("/api/v1/prefixes", operator, {"enterprise_id": enterprise, "prefix": _PREFIX})
-    key = (await post("/api/v1/keys", operator, {"role": "enterprise", "enterprise_id": enterprise}))["key"]
-    template = f"{_PREFIX}/{TEMPLATE_SUFFIX}"
-    await post("/api/v1/templates", key, {"identifier": template, "items": TEMPLATE_ITEMS})
+    key, template = await aboard(node, _PREFIX), f"{_PREFIX}/{TEMPLATE_SUFFIX}"
+    body = {"identifier": template, "items": TEMPLATE_ITEMS}
+    headers = {"Authorization": f"Bearer {key}"}
+    async with session.post(f"{node.base_url}/api/v1/templates", json=body, headers=headers) as answer:
+        assert answer.status == 201, await answer.text()
     return key, template
 
 
 async def load(
-    session: aiohttp.ClientSession, path: Path, key: str, template: str, title: str, rows: int
+    session: aiohttp.ClientSession, jobs: str, path: Path, key: str, template: str, title: str, rows: int
 ) -> dict[str, Any]:
+    """One job at the address `jobs`, to its end."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "text/csv"}
     query = urlencode({"prefix": _PREFIX, "template": template, "auto": "1"})
     began = time.perf_counter()
     with path.open("rb") as file:
-        async with session.post(f"{_BASE}/api/v1/bulk-jobs?{query}", data=file, headers=headers) as answer:
+        async with session.post(f"{jobs}?{query}", data=file, headers=headers) as answer:
             assert answer.status == 202, await answer.text()
             job = await answer.json()
     sent = time.perf_counter()
     while job["state"] not in ("done", "failed", "cancelled"):
         await asyncio.sleep(0.1)
-        async with session.get(f"{_BASE}/api/v1/bulk-jobs/{job['id']}", headers=headers) as answer:
+        async with session.get(f"{jobs}/{job['id']}", headers=headers) as answer:
             job = await answer.json()
     whole = time.perf_counter() - began
     assert job["state"] == "done", job
@@ -144,7 +97,7 @@ async def load(
     return {"rows": rows, "seconds": whole, "merge": merge, **job}  # fmt: skip
 
 
-async def raw_copy(url: str, source: Path, rows: int) -> float:
+async def raw_copy(url: str, rows: int) -> float:
     """Rows/s of COPY with the key in place of the very rows that a job has made, sorted, one connection."""
     connection = await asyncpg.connect(url)
     await connection.execute("CREATE TABLE raw (LIKE identifier INCLUDING ALL)")
@@ -181,41 +134,37 @@ async def run(options: argparse.Namespace, directory: Path) -> None:
     write_rows(whole, 0, rows)
     write_rows(half, rows - overlap // 2, overlap)
     print(f"{rows:,} rows, {whole.stat().st_size / rows:.0f} bytes each; {os.cpu_count()} cores")
-    with node(directory):
-        data = directory / "data"
+    with plain_node(directory, 1) as node:
+        jobs = f"{node.base_url}/api/v1/bulk-jobs"
         made = Run("bulk", {"rows": rows, "second": overlap, "rate": options.rate if options.latency else 0})
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-            key, template = await aboard(session, data)
-            peak = Peak(json.loads((data / "pids.json").read_text())["bulk"])
-            paced = Paced(_BASE, _PREFIX, key, options.rate) if options.latency else None
+            key, template = await come_aboard(session, node)
+            paced = Paced(node.base_url, _PREFIX, key, options.rate) if options.latency else None
             if paced:
                 await asyncio.to_thread(paced.measure, 5.0)
                 print(f"single registrations alone: {paced.said()}")
                 stop = threading.Event()
                 watching = asyncio.create_task(asyncio.to_thread(paced.measure_until, stop))
-            first = await load(session, whole, key, template, "into an empty prefix", rows)
+            first = await load(session, jobs, whole, key, template, "into an empty prefix", rows)
             if paced:
                 stop.set()
                 await watching
                 print(f"single registrations meanwhile: {paced.said()}")
                 made.add("single registrations meanwhile", paced.figures())
-            second = await load(session, half, key, template, "half of them there already", overlap)
-            memory = peak.mib
+            second = await load(session, jobs, half, key, template, "half of them there already", overlap)
+            memory = node.peak_mebibytes()["bulk"]
             print(f"peak memory of the bulk process: {memory:,.0f} MiB")
-            url = json.loads((data / "running.json").read_text())["database_url"]
-            limit = await raw_copy(url, data, min(rows, 1_000_000))
+            limit = await raw_copy(node.database_url, min(rows, 1_000_000))
             print(f"raw COPY of the same packed rows, key in place, one connection: {limit:,.0f} rows/s; "
                   f"the merge is {first['rows'] / first['merge'] / limit:.2f} of it, the whole {first['rows'] / first['seconds'] / limit:.2f}")  # fmt: skip
     for title, job in (("into an empty prefix", first), ("half of them there already", second)):
         figures = {"rows": job["rows"], "seconds": job["seconds"], "rows/s": job["rows"] / job["seconds"]}
         made.add(title, figures | {"x COPY": job["rows"] / job["seconds"] / limit})
-    made.add("memory of the bulk process", {"MiB": round(memory)})
+    made.add("memory of the bulk process", {"MiB": memory})
     print(f"raw data: {made.write().relative_to(Path.cwd())}")
 
 
 def _between(one: str, other: str) -> float:
-    from datetime import datetime
-
     return (datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds()
 
 

@@ -100,7 +100,8 @@ async def test_the_rows_of_the_escrow_benchmark_are_what_it_says_they_are(databa
     await escrow._fill(connection, 3_001, made)
     rows = await connection.fetch("SELECT key, value, template_id FROM identifier")
     keys = [row["key"] for row in rows]
-    assert len(set(keys)) == 3_001 and keys == sorted(keys)
+    beginnings = [key for key, *_ in escrow._items(3_001)]
+    assert len(set(keys)) == 3_001 and beginnings == sorted(beginnings)
     assert all(row["template_id"] == 1 and unpack(row["value"]) for row in rows)
     assert made.figures["loading by COPY, in the order of keys"]["rows/s"] > 0
     planted = escrow._plant(EscrowStore(tmp_path, COPIES), 3_001)

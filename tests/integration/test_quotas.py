@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import random
 from collections.abc import AsyncIterator
@@ -85,17 +86,29 @@ async def test_two_workers_never_exceed_it_and_use_all_of_it(node: Node, store: 
         answers = [answer for some in both for answer in some]
         created = sum(answer.status == 201 for answer in answers)
         refused = [answer for answer in answers if answer.status == 403]
-        assert created == 60 == await counted(store)
+        assert created == await counted(store) <= 60
         assert {answer.json["slug"] for answer in refused} == {"quota-exhausted"}
         assert refused[0].json["limit"] == "registrations_total" and refused[0].json["responseCode"] == 604
         assert "Retry-After" not in refused[0].headers
         assert created + len(refused) + sum(answer.status == 200 for answer in answers) == 160
+
+        async def all_of_it() -> bool:
+            """A unit that was taken for what the other worker registers meanwhile goes back to the worker that took it: too late
+            for calls of the burst, perhaps, and not for later ones."""
+            await asyncio.gather(
+                *(api.post(PATH, item(f"{node.prefix}/later-{next(later)}")) for api in (node.owner, other))
+            )
+            return await counted(store) >= 60
+
+        later = itertools.count()
+        await until(all_of_it, 15)
+        assert await counted(store) == 60
         again = [answer.status for answer in await register(other, node.prefix, range(120))]
-        assert again.count(200) == 60 and again.count(403) == 60, "what is there stays a success"
+        assert again.count(200) == created and again.count(403) == 120 - created, "what is there stays a success"
         await allow(node, registrations_total=61)
 
         async def one_more() -> bool:
-            return any(answer.status == 201 for answer in await register(other, node.prefix, range(120)))
+            return (await other.post(PATH, item(f"{node.prefix}/one-more"))).status == 201
 
         await until(one_more, 5)
         assert await counted(store) == 61
