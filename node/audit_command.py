@@ -130,7 +130,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     one = what.add_parser("verify", help="find what was changed behind the audit's back 校验审计链")
     one.add_argument("--from-seal", type=_number, default=1, metavar="N", help="trust what is before 从第 N 个封条开始")
     one.add_argument("--head", metavar="N:HASH", help="a head kept elsewhere that must be in the chain 另行保存的链头")
-    one.set_defaults(audit=verify)
+    one.set_defaults(run=verify)
     two = what.add_parser("list", help="show entries, newest first 列出审计记录")
     two.add_argument("--limit", type=_number, default=50, help="most entries 最多条数")
     two.add_argument("--since", metavar="TIME", help="2026-03-01T08:00:00+08:00 起始时间")
@@ -138,7 +138,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     two.add_argument("--actor", metavar="KEY_ID", help="who 密钥编号")
     two.add_argument("--action", help="what was done, such as withdraw 操作")
     two.add_argument("--object", help="what it was done to 对象")
-    two.set_defaults(audit=list_)
+    two.set_defaults(run=list_)
 
 
 def _number(text: str) -> int:

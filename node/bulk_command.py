@@ -5,6 +5,7 @@ The same file is the same job, so a call that was broken off is simply made agai
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import hashlib
 import os
@@ -18,17 +19,47 @@ import aiohttp
 import orjson
 from tqdm import tqdm
 
+from core.identifier import encode_path
 from core.settings import Settings
 from node.console import Refused, say
 from node.demo.client import Client
-from node.running import read_private
+from node.running import read_private, with_base_url, with_running
 
 KEY_VARIABLE = "BIAOJIE_KEY"
 
 _READ_BYTES = 1 * 2**20
 _LOOK_SECONDS = 0.5
 _ENDED = ("done", "failed", "cancelled")
+_RETIRED = "retired"
+_NO_REASON = "retired before the export 导出前已停用"
 _NO_DEADLINE = aiohttp.ClientTimeout(total=None, sock_connect=10)
+
+
+async def run(settings: Settings, options: argparse.Namespace) -> int:
+    reachable = with_base_url(with_running(settings), options.base_url)
+    return await bulk(
+        reachable,
+        options.file,
+        prefix=options.prefix,
+        template=options.template,
+        key=options.key,
+        yes=options.yes,
+        mapping=options.mapping,
+        format_=options.format,
+    )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="CSV, NDJSON or XLSX 文件")
+    parser.add_argument("--prefix", help="whose identifiers (default: that of demo.json) 所属前缀")
+    parser.add_argument("--template", help="data template, an identifier 数据模板标识")
+    parser.add_argument("--key", help="key of the enterprise; else BIAOJIE_KEY, else demo.json 企业密钥")
+    parser.add_argument(
+        "--format", choices=("csv", "ndjson", "xlsx", "parquet"), help="else by name and content 文件格式"
+    )
+    parser.add_argument("--mapping", help='JSON, column to item type, as in {"型号": "MODEL"} 列与模板项的对应关系')
+    parser.add_argument("--yes", action="store_true", help="merge without asking 不询问直接合并")
+    parser.add_argument("--base-url", help="the node, where it is not the one running on this data directory 节点地址")
 
 
 async def bulk(
@@ -48,7 +79,7 @@ async def bulk(
     query = {"prefix": named, "template": template, "mapping": mapping, "format": format_, "file_name": path.name}
     async with aiohttp.ClientSession(timeout=_NO_DEADLINE) as session:
         caller = _Caller(session, settings.public_url, str(credential))
-        await _publish_templates(caller, templates_beside(path))
+        to_retire = await _publish_templates(caller, templates_beside(path))
         job = await _send(caller, path, {name: text for name, text in query.items() if text})
         job = await _follow(caller, job, ("planned", *_ENDED), "planning 生成计划")
         if job["state"] == "planned":
@@ -60,6 +91,8 @@ async def bulk(
                 return 1
             job = await caller.json("POST", f"/api/v1/bulk-jobs/{job['id']}/confirm")
         job = await _follow(caller, job, _ENDED, "merging 合并")
+        if job["state"] == "done" and not job["refused"]:  # rows that are sent again would need them
+            await _retire_templates(caller, to_retire)
         return await _report(caller, job, path)
 
 
@@ -82,11 +115,11 @@ class _Caller:
         status, answer = await self._patient.call(method, path, self.key)
         return _checked(status, answer)
 
-    async def send(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        headers = {**self.headers, "Content-Type": "application/json"}
+    async def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        headers, octets = {**self.headers, "Content-Type": "application/json"}, orjson.dumps(body)
         try:
-            async with self.session.request(method, self.base_url + path, data=body, headers=headers) as answer:
-                return _checked(answer.status, orjson.loads(await answer.read()))
+            async with self.session.post(self.base_url + path, data=octets, headers=headers) as answer:
+                return answer.status, orjson.loads(await answer.read())
         except (aiohttp.ClientError, orjson.JSONDecodeError) as wrong:
             raise Refused(f"The node did not answer ({wrong})", f"节点没有应答（{wrong}）") from None
 
@@ -102,14 +135,41 @@ class _Caller:
             ) from None
 
 
-async def _publish_templates(caller: _Caller, path: Path) -> None:
-    """Those that an export wrote beside its file: rows name them, so they must be there first."""
+async def _publish_templates(caller: _Caller, path: Path) -> list[tuple[str, str]]:
+    """Those that an export wrote beside its file: rows name them, so they must be there first. Gives (identifier, reason) of
+    those that are to be retired after the rows; what this node retired already stays so."""
     if not path.is_file():
-        return
-    lines = path.read_bytes().splitlines()
-    for line in lines:
-        await caller.send("POST", "/api/v1/templates", line)
+        return []
+    lines, to_retire = path.read_bytes().splitlines(), []
+    for number, line in enumerate(lines, 1):
+        body = _template(path, number, line)
+        retired, reason = body.get("state") == _RETIRED, body.pop("reason", None)
+        if retired:
+            del body["state"]
+        status, answer = await caller.post("/api/v1/templates", body)
+        if retired and status == 409 and answer.get("state") == _RETIRED:
+            continue
+        _checked(status, answer)
+        if retired:
+            to_retire.append((answer["identifier"], reason or _NO_REASON))
     say(f"biaojie: {len(lines)} templates of {path.name} are published 模板已发布")
+    return to_retire
+
+
+async def _retire_templates(caller: _Caller, to_retire: list[tuple[str, str]]) -> None:
+    for identifier, reason in to_retire:
+        path = f"/api/v1/templates/{encode_path(identifier)}:retire"
+        _checked(*await caller.post(path, {"reason": reason}))
+    if to_retire:
+        say(f"biaojie: {len(to_retire)} of them are retired, as they were 其中已停用的模板已恢复为停用状态")
+
+
+def _template(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    """Raises `Refused`."""
+    try:
+        return dict(orjson.loads(line))
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        raise Refused(f"Line {number} of {path} is no template", f"{path} 第 {number} 行不是模板") from None
 
 
 def _checked(status: int, answer: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +58,7 @@ from core.shared_cache import SharedCache
 from core.telemetry import DIRECTORY_VARIABLE
 from core.web import BODY_LIMIT, PROBLEM_PAGE, TRUSTED_PROXIES, add_fields, edge, json_answer
 from node import health, pages
+from node.background import Background
 from node.handle_administration import handle_administration
 from node.handle_key import own_identity
 from node.openapi import specification
@@ -65,6 +66,7 @@ from node.operations import takeover_door
 from node.peering import required_images, top_level_of
 from node.version import VERSION
 from registry.applications.courier import Courier
+from registry.applications.expiry import expire_abandoned
 from registry.audit.sealer import Sealer
 from registry.bulk.doors import BulkDoor
 from registry.bulk.files import BulkFiles
@@ -274,8 +276,9 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
     ]
     courier = Courier(pool, directory, vault, top_level_of(settings, pool, vault))
     sealer = Sealer(pool, settings.audit_key.get_secret_value().encode())
-    tasks += [courier.run(), sealer.run(), measure_registry(pool), fill_value_indexes(pool)]
-    async with _Background([*tasks, directory.key_use.run(), applier.run(), allowances.run()]):
+    abandoned = expire_abandoned(pool, settings.application_idle_days)
+    tasks += [courier.run(), sealer.run(), measure_registry(pool), fill_value_indexes(pool), abandoned]
+    async with Background([*tasks, directory.key_use.run(), applier.run(), allowances.run()]):
         yield
     for last_words in (directory.key_use.write_if_possible(), applier.finish(), allowances.finish()):
         with suppress(TimeoutError, StoreUnavailable):
@@ -322,30 +325,3 @@ async def _measure(vitals: health.Vitals) -> None:
     while True:
         await vitals.measure()
         await asyncio.sleep(_MEASURE_SECONDS)
-
-
-class _Background:
-    """Tasks that run as long as the worker does. One that ends by itself ends the worker: it is started anew, whole."""
-
-    def __init__(self, work: list[Coroutine[Any, Any, None]]) -> None:
-        self._work = work
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> None:
-        self._tasks = [asyncio.create_task(work) for work in self._work]
-        for task in self._tasks:
-            task.add_done_callback(_must_not_end)
-
-    async def __aexit__(self, *_error: object) -> None:
-        running = set(self._tasks)
-        while running:  # asked again: `wait_for` of Python 3.11, which redis-py uses, can swallow a cancellation
-            for task in running:
-                task.cancel()
-            _, running = await asyncio.wait(running, timeout=0.1)
-
-
-def _must_not_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.get_loop().call_exception_handler(
-            {"message": "a background task of the worker ended", "exception": task.exception(), "fatal": True}
-        )

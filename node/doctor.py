@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,11 @@ class Finding:
     ok: bool
     title: str
     text: str
+
+
+async def run(settings: Settings, _: argparse.Namespace) -> int:
+    """`biaojie doctor`: exit status 1 where something is wrong."""
+    return 0 if report(await examine(settings)) else 1
 
 
 async def examine(settings: Settings) -> list[Finding]:

@@ -30,15 +30,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     one = what.add_parser("make", help="count a year and sign it 统计并签名")
     one.add_argument("--year", type=int, help="the calendar year, else this one 年份，默认本年")
     one.add_argument("--output", type=Path, metavar="FILE", help="else evidence-YEAR.json 输出文件")
-    one.set_defaults(evidence=make)
+    one.set_defaults(run=make)
     two = what.add_parser("verify", help="exit status 0: as this node signed it 校验，退出码 0 表示真实")
     two.add_argument("file", type=Path)
     two.add_argument(
         "--key", type=Path, metavar="PEM", help="the public key to trust, else this node's 信任的公钥，默认本节点"
     )
-    two.set_defaults(evidence=verify)
+    two.set_defaults(run=verify)
     three = what.add_parser("key", help="print the public key that --key takes 打印用于校验的公钥")
-    three.set_defaults(evidence=show_key)
+    three.set_defaults(run=show_key)
 
 
 async def make(settings: Settings, options: argparse.Namespace) -> int:

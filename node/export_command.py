@@ -5,6 +5,7 @@ The file gets its name when it is whole: what was broken off stays behind as `FI
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import hashlib
 import os
@@ -20,11 +21,28 @@ from tqdm import tqdm
 from core.settings import Settings
 from node.bulk_command import KEY_VARIABLE, templates_beside
 from node.console import Refused, say
-from node.running import read_private
+from node.running import read_private, with_base_url, with_running
 
 _NO_DEADLINE = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
 _READ_BYTES = 1 * 2**20
 _ENDINGS = {".csv": "csv", ".parquet": "parquet"}
+
+
+async def run(settings: Settings, options: argparse.Namespace) -> int:
+    reachable = with_base_url(with_running(settings), options.base_url)
+    more = {"template": options.template, "names": options.names, "encoding": options.encoding}
+    return await export(reachable, options.prefix, options.file, format_=options.format, key=options.key, more=more)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prefix", help="whose identifiers 所属前缀")
+    parser.add_argument("file", type=Path, help="where to 输出文件")
+    parser.add_argument("--format", choices=("ndjson", "csv", "parquet"), help="else by the file's name 文件格式")
+    parser.add_argument("--template", help="CSV for people: a column an item of this template 按模板项分列的 CSV")
+    parser.add_argument("--names", choices=("zh", "en"), help="of those columns (default zh) 列名语言")
+    parser.add_argument("--encoding", choices=("utf-8", "utf-8-bom", "gb18030"), help="of a CSV CSV 编码")
+    parser.add_argument("--key", help="key of the enterprise; else BIAOJIE_KEY, else demo.json 企业密钥")
+    parser.add_argument("--base-url", help="the node, where it is not the one running on this data directory 节点地址")
 
 
 async def export(

@@ -41,12 +41,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--enterprise", type=int, metavar="ID", help="whose the prefix is; else one is made 所属企业编号，缺省则新建"
     )
-    one.set_defaults(handle_admin=set_one)
+    one.set_defaults(run=set_one)
     two = what.add_parser("list", help="who administers what 列出管理员")
-    two.set_defaults(handle_admin=list_all)
+    two.set_defaults(run=list_all)
     three = what.add_parser("remove", help="take an administrator away 移除管理员")
     three.add_argument("administrator", metavar="INDEX:0.NA/PREFIX", help="301:0.NA/20.500.12345 管理员")
-    three.set_defaults(handle_admin=remove_one)
+    three.set_defaults(run=remove_one)
 
 
 async def set_one(settings: Settings, options: argparse.Namespace) -> int:

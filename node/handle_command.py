@@ -46,13 +46,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     resolve.add_argument(
         "--trusted", metavar="ROOTS", type=Path, help="check signatures up to a root of this file 按可信根文件校验签名"
     )
-    resolve.set_defaults(handle=_resolve)
+    resolve.set_defaults(run=_resolve)
     rotate = actions.add_parser("rotate-key", help="a new key in place of the node's own 更换节点自身的密钥")
-    rotate.set_defaults(handle=_rotate)
-
-
-async def handle(settings: Settings, options: argparse.Namespace) -> int:
-    return int(await options.handle(settings, options))
+    rotate.set_defaults(run=_rotate)
 
 
 async def _resolve(settings: Settings, options: argparse.Namespace) -> int:

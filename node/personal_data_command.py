@@ -31,6 +31,6 @@ async def rotate_all(settings: Settings, _: argparse.Namespace) -> int:
 def add_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(required=True, metavar="new-key|rotate")
     one = what.add_parser("new-key", help="print a new key 生成并打印新密钥")
-    one.set_defaults(personal_data=print_new_key)
+    one.set_defaults(run=print_new_key)
     two = what.add_parser("rotate", help="seal everything anew under the first key 用首个密钥重新加密全部个人信息")
-    two.set_defaults(personal_data=rotate_all)
+    two.set_defaults(run=rotate_all)

@@ -1,18 +1,19 @@
 """The life of an application: which move leads where, who makes it, and whether a reason is needed. Pure.
 
-| state     | submit    | review    | return   | reject   | approve  | withdraw  | hand-over | accept | refuse   | suspend   | resume | revoke  |
-|-----------|-----------|-----------|----------|----------|----------|-----------|-----------|--------|----------|-----------|--------|---------|
-| draft     | submitted |           |          |          |          | withdrawn |           |        |          |           |        |         |
-| submitted |           | in-review |          |          |          | withdrawn |           |        |          |           |        |         |
-| in-review |           |           | returned | rejected | approved | withdrawn |           |        |          |           |        |         |
-| returned  | submitted |           |          |          |          | withdrawn |           |        |          |           |        |         |
-| approved  |           |           |          |          |          |           | pending   |        |          |           |        |         |
-| pending   |           |           |          |          |          |           |           | active | rejected |           |        |         |
-| active    |           |           |          |          |          |           |           |        |          | suspended |        | revoked |
-| suspended |           |           |          |          |          |           |           |        |          |           | active | revoked |
+| state     | submit    | review    | return   | reject   | approve  | withdraw  | hand-over | accept | refuse   | suspend   | resume | revoke  | expire  |
+|-----------|-----------|-----------|----------|----------|----------|-----------|-----------|--------|----------|-----------|--------|---------|---------|
+| draft     | submitted |           |          |          |          | withdrawn |           |        |          |           |        |         | expired |
+| submitted |           | in-review |          |          |          | withdrawn |           |        |          |           |        |         |         |
+| in-review |           |           | returned | rejected | approved | withdrawn |           |        |          |           |        |         |         |
+| returned  | submitted |           |          |          |          | withdrawn |           |        |          |           |        |         | expired |
+| approved  |           |           |          |          |          |           | pending   |        |          |           |        |         |         |
+| pending   |           |           |          |          |          |           |           | active | rejected |           |        |         |         |
+| active    |           |           |          |          |          |           |           |        |          | suspended |        | revoked |         |
+| suspended |           |           |          |          |          |           |           |        |          |           | active | revoked |         |
 
-Rejected, withdrawn and revoked are ends. The last three moves are made of an enterprise, by its number, and take its
-applications along. `retry` (approved, pending) sends again what could not be handed to the top level; nothing moves.
+Rejected, withdrawn, revoked and expired are ends. Suspend, resume and revoke are made of an enterprise, by its number, and take
+its applications along; what waits too long for its applicant expires. `retry` (approved, pending) sends again what could not be
+handed to the top level; nothing moves.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class State(StrEnum):
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     REVOKED = "revoked"
+    EXPIRED = "expired"
 
 
 class Actor(StrEnum):
@@ -58,6 +60,7 @@ class Move(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     REVOKE = "revoke"
+    EXPIRE = "expire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,12 @@ MOVES: dict[Move, Rule] = {
     Move.SUSPEND: Rule(Actor.OPERATOR, {_S.ACTIVE: _S.SUSPENDED}, needs_reason=True),
     Move.RESUME: Rule(Actor.OPERATOR, {_S.SUSPENDED: _S.ACTIVE}),
     Move.REVOKE: Rule(Actor.OPERATOR, {_S.ACTIVE: _S.REVOKED, _S.SUSPENDED: _S.REVOKED}, needs_reason=True),
+    Move.EXPIRE: Rule(Actor.NODE, {_S.DRAFT: _S.EXPIRED, _S.RETURNED: _S.EXPIRED}),
 }
-EDITABLE = frozenset((State.DRAFT, State.RETURNED))
-OPEN = frozenset((*_OPEN_TO_APPLICANT, State.APPROVED, State.PENDING))
-ENDS = frozenset((State.REJECTED, State.WITHDRAWN, State.REVOKED))
+EDITABLE = frozenset((_S.DRAFT, _S.RETURNED))
+# Before an operator or the top level, or sent back by one. A draft is nobody's business but its applicant's.
+HANDED_IN = frozenset((_S.SUBMITTED, _S.IN_REVIEW, _S.RETURNED, _S.APPROVED, _S.PENDING))
+ENDS = frozenset((_S.REJECTED, _S.WITHDRAWN, _S.REVOKED, _S.EXPIRED))
 
 
 def moves_from(state: State) -> list[Move]:

@@ -41,7 +41,9 @@ async def export(order: Order) -> None:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         templates = [template_from_row(row) for row in await connection.fetch(_DIRECTORY["all_templates"])]
         if order.templates:
-            sys.stdout.buffer.write(template_lines(templates, order.prefix))
+            rows = await connection.fetch(_SQL["retired_reasons"], f"{order.prefix}/", f"{order.prefix}0")
+            reasons = {row["key"]: row["retired_reason"] for row in rows}
+            sys.stdout.buffer.write(template_lines(templates, order.prefix, reasons))
         else:
             await _write_rows(connection, order, templates)
     sys.stdout.buffer.flush()

@@ -1,20 +1,26 @@
-"""The templates of a prefix as bodies of `POST /api/v1/templates`, a line each: what an export needs published before it. Pure."""
+"""The templates of a prefix as bodies of `POST /api/v1/templates`, a line each: what an export needs published before it.
+A retired one has `state` and `reason` beside: it is published for the rows that have it, and retired after them. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from core.template import Template
+from core.template_life import State
 from registry.template_wish import CARRIERS, INDUSTRY
 
 
-def template_lines(templates: Iterable[Template], prefix: str) -> bytes:
-    """In order of key. A retired one is among them: identifiers that have it cannot be registered without."""
+def template_lines(templates: Iterable[Template], prefix: str, reasons: Mapping[str, str | None]) -> bytes:
+    """In order of key; `reasons` are of the retired ones, by key."""
     own = sorted((one for one in templates if one.key.startswith(f"{prefix}/")), key=lambda one: one.key.encode())
-    return b"".join(orjson.dumps(_body(one)) + b"\n" for one in own)
+    return b"".join(orjson.dumps(_body(one) | _end(one, reasons)) + b"\n" for one in own)
+
+
+def _end(template: Template, reasons: Mapping[str, str | None]) -> dict[str, Any]:
+    return {"state": State.RETIRED.value, "reason": reasons.get(template.key)} if template.retired else {}
 
 
 def _body(template: Template) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 -- name: lock_credit_code
--- One application of a credit code is counted and written at a time.
+-- One application of a credit code is counted and handed in at a time.
 SELECT pg_advisory_xact_lock(hashtextextended($1, 0))
 
--- name: open_applications
+-- name: count_open
 SELECT count(*) FROM (SELECT FROM application WHERE credit_code = $1 AND state = ANY ($2::text[]) LIMIT $3) open
 
 -- name: insert_application
@@ -28,6 +28,14 @@ UPDATE application SET form = $2::text::jsonb, changed_at = now() WHERE id = $1
 
 -- name: rename_enterprise
 UPDATE enterprise SET name = $2 WHERE id = $1
+
+-- name: touch
+UPDATE application SET changed_at = now() WHERE id = $1
+
+-- name: lock_abandoned
+-- In the states $1, untouched for $2 days; not those that another worker or their applicant holds.
+SELECT id, state FROM application WHERE state = ANY ($1::text[]) AND changed_at < now() - make_interval(days => $2)
+ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
 
 -- name: change_state
 UPDATE application SET state = $2, changed_at = now() WHERE id = $1

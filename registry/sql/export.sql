@@ -6,3 +6,7 @@ FROM identifier i
 WHERE i.key > $1 AND i.key < $2 AND ($3::integer IS NULL OR i.template_id = $3)
   AND (i.owner_id IS NULL OR $4::integer IS NULL OR i.owner_id = $4) AND NOT EXISTS (SELECT FROM template t WHERE t.key = i.key)
 ORDER BY i.key
+
+-- name: retired_reasons
+-- Why the retired templates of a prefix are, by key.
+SELECT key, retired_reason FROM template WHERE retired AND key > $1 AND key < $2

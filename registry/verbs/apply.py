@@ -10,13 +10,13 @@ from core.database import store_errors
 from core.errors import ApplicationsTooMany, BodyInvalid, FieldProblem
 from core.identifier import fold_case
 from registry.applications.form import Statement, gaps, parse_statement
-from registry.applications.states import OPEN, Actor, Move, State
+from registry.applications.states import HANDED_IN, Actor, Move, State
 from registry.applications.store import SQL, make_move, put_image, put_personal
 from registry.applications.token import make_secret, token_text
 from registry.room import Registry
 from registry.store import AuditLine, Keyless, Origin, write_audit
 
-MAX_OPEN = 5  # of one credit code
+MAX_OPEN = 5  # handed in with one credit code
 _WAIT_SECONDS = 86_400
 Images = dict[str, tuple[str, bytes]]
 
@@ -54,14 +54,8 @@ async def write_application(
     code, form = statement.form["credit_code"], orjson.dumps(statement.form).decode()
     with store_errors():
         async with registry.pool.acquire() as connection, connection.transaction():
-            await connection.execute(SQL["lock_credit_code"], code)
-            states = [state.value for state in OPEN]
-            if await connection.fetchval(SQL["open_applications"], code, states, MAX_OPEN) >= MAX_OPEN:
-                raise ApplicationsTooMany(
-                    f"{MAX_OPEN} applications with this credit code are open",
-                    f"该统一社会信用代码已有 {MAX_OPEN} 份未办结的申请",
-                    headers={"Retry-After": str(_WAIT_SECONDS)},
-                )
+            if submit:
+                await take_place(connection, code)
             number = await connection.fetchval(SQL["insert_application"], digest, State.DRAFT.value, code, form)
             await put_personal(connection, registry.vault, number, statement.personal)
             for kind, (media_type, content) in images.items():
@@ -74,6 +68,19 @@ async def write_application(
                 state = await make_move(connection, number, state, Move.SUBMIT, Actor.APPLICANT, None, None)
             await write_audit(connection, [AuditLine(origin, "apply", f"application {number}", 0)])
     return {"id": number, "state": state.value, "token": token_text(number, secret)}
+
+
+async def take_place(connection: Any, credit_code: str) -> None:
+    """Of the few that one credit code may hand in; in the caller's transaction. A draft takes none: anybody can write one with
+    the public code of another, and nobody would answer for it. Raises `ApplicationsTooMany`."""
+    await connection.execute(SQL["lock_credit_code"], credit_code)
+    states = [state.value for state in HANDED_IN]
+    if await connection.fetchval(SQL["count_open"], credit_code, states, MAX_OPEN) >= MAX_OPEN:
+        raise ApplicationsTooMany(
+            f"{MAX_OPEN} applications with this credit code have been submitted and are open",
+            f"该统一社会信用代码已有 {MAX_OPEN} 份已提交且未办结的申请",
+            headers={"Retry-After": str(_WAIT_SECONDS)},
+        )
 
 
 async def refuse_taken(registry: Registry, form: dict[str, Any], problems: list[FieldProblem]) -> None:

@@ -75,6 +75,7 @@ async def put_application_image(
             if held.state not in _TAKES_IMAGES:
                 raise refused(held.state, "it takes no images then", "不能上传图片")
             await put_image(connection, registry.vault, number, known, media_type, content)
+            await connection.execute(SQL["touch"], number)
             about = f"application {number}: {known}"
             await write_audit(connection, [AuditLine(origin, "upload-image", about, 0)])
     return {"kind": known.value, "media_type": media_type, "bytes": len(content)}

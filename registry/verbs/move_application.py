@@ -9,13 +9,13 @@ from core.database import store_errors
 from core.errors import BodyInvalid, FieldProblem
 from registry.applications.access import Caller, require_applicant, require_operator
 from registry.applications.form import gaps
-from registry.applications.states import MOVES, Actor, Move, require_move
+from registry.applications.states import MOVES, Actor, Move, State, require_move
 from registry.applications.store import SQL, TASKS, Held, lock, make_move
 from registry.fields import read_text
 from registry.prefix_life import lock_lives
 from registry.room import Registry
 from registry.store import AuditLine, Keyless, Origin, write_audit
-from registry.verbs.apply import refuse_taken
+from registry.verbs.apply import refuse_taken, take_place
 from registry.verbs.read_application import application_view
 
 REASON_MEMBERS = frozenset(("reason",))
@@ -28,7 +28,7 @@ async def move_application(
     """`reason`, where the move needs one or it is given: the application as it stands then.
 
     Errors: `RoleNotEnough`, `ScopeNotEnough`, `ApplicationUnknown`, `BodyInvalid` (also: what is missing to be submitted),
-    `ApplicationState`, `StoreUnavailable`.
+    `ApplicationState`, `ApplicationsTooMany`, `StoreUnavailable`.
     """
     actor = MOVES[move].actor
     if actor is Actor.APPLICANT:
@@ -43,6 +43,8 @@ async def move_application(
             require_move(held.state, move)
             if move is Move.SUBMIT:
                 await _require_whole(registry, connection, held)
+                if held.state is State.DRAFT:  # one that was returned has its place
+                    await take_place(connection, held.credit_code)
             key = caller.key if isinstance(caller, Principal) else None
             await make_move(connection, number, held.state, move, actor, key, reason)
             if move is Move.RETRY:

@@ -319,9 +319,12 @@ async def test_existing_ones_are_withdrawn_by_a_row_that_says_so(bulk: Bulk) -> 
 
 
 async def test_the_commands_carry_a_prefix_from_node_to_node(bulk: Bulk, empty: Bulk, tmp_path: Path) -> None:
-    """`biaojie export`, then `biaojie bulk`, which publishes the templates beside the file first."""
+    """`biaojie export`, then `biaojie bulk`, which publishes the templates beside the file first, and retires them after it."""
     await publish(bulk)
     await bulk.load(as_csv(components()[:50]))
+    assert (
+        await bulk.node.owner.post(f"/api/v1/templates/{at(bulk.template)}:retire", {"reason": "改版"})
+    ).status == 200
     path = tmp_path / "whole.ndjson"
 
     async def command(side: Bulk, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -334,8 +337,13 @@ async def test_the_commands_carry_a_prefix_from_node_to_node(bulk: Bulk, empty: 
 
     out = await command(bulk, "export", bulk.node.prefix, str(path))
     assert out.returncode == 0 and not list(tmp_path.glob("*.part")), out.stderr
-    into = await command(empty, "bulk", str(path), "--prefix", empty.node.prefix, "--yes")
-    assert into.returncode == 0 and "50 created" in into.stdout, into.stdout + into.stderr
+    for _ in range(2):  # the second time all of it is there, and the template is retired already
+        into = await command(empty, "bulk", str(path), "--prefix", empty.node.prefix, "--yes")
+        assert into.returncode == 0 and "50 created" in into.stdout, into.stdout + into.stderr
+        template = (await empty.node.owner.get(f"/api/v1/templates/{at(bulk.template)}")).json
+        assert (template["state"], template["retired"]["reason"]) == ("retired", "改版"), template
     assert await exported(empty.node.owner, empty.node.prefix) == path.read_bytes()
+    beside = path.with_name("whole.ndjson.templates.ndjson").read_bytes()
+    assert await exported(empty.node.owner, empty.node.prefix, what="templates") == beside
     refused = await command(bulk, "export", "88.118.77", str(tmp_path / "none.csv"))
     assert refused.returncode == 1 and "403" in refused.stderr and "Traceback" not in refused.stderr

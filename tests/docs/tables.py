@@ -1,4 +1,4 @@
-"""The settings table of the READMEs, made from `core/settings.py`: `python -m tests.docs.tables` writes it into both."""
+"""The settings table of the READMEs, made from `core/settings`: `python -m tests.docs.tables` writes it into both."""
 
 from __future__ import annotations
 

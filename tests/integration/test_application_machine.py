@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.sealing import Vault
 from core.top_level import Verdict
 from registry.applications.courier import LOCK, Courier
+from registry.applications.expiry import expire_some
 from registry.applications.self_approval import SelfApproval
 from registry.applications.states import EDITABLE, MOVES, Actor, Move, State
 from tests.applicant import Application, apply, credit_code
@@ -60,7 +61,11 @@ class Model:
     async def _above(self, move: Move) -> bool:
         """The node hands over, and the top level decides, only what there is to be."""
         before = await self.application.state()
-        if move is Move.HAND_OVER:
+        if move is Move.EXPIRE:
+            aged = "UPDATE application SET changed_at = now() - interval '2 days' WHERE id = $1"
+            await self.connection.execute(aged, self.application.number)
+            await expire_some(self.connection, 1)
+        elif move is Move.HAND_OVER:
             for row in await self._tasks("queued"):
                 await self.courier._handed_over(self.connection, row["id"])
         elif before == State.PENDING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -9,9 +10,10 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from registry.applications.expiry import expire_some
 from tests.applicant import CODE, PERSONAL, PNG, WHOLE, Application, apply, taken_aboard
 from tests.conftest import Servers
-from tests.harness import Api, Node, item, settings_for, take_aboard, worker_here
+from tests.harness import Api, Node, free_port, item, settings_for, take_aboard, worker_here
 
 ALL = "/api/v1/applications"
 
@@ -232,6 +234,63 @@ async def test_open_applications_of_a_credit_code_are_bounded(node: Node) -> Non
     assert (answer.status, answer.json["slug"]) == (429, "applications-too-many") and answer.headers["Retry-After"]
     await opened[0].must("withdraw")
     assert (await node.anybody.post(ALL, WHOLE)).status == 201
+
+
+async def test_drafts_of_strangers_keep_nobody_out(node: Node) -> None:
+    drafts = [await apply(node, state="draft") for _ in range(6)]
+    opened = [await apply(node) for _ in range(4)]
+    await drafts[0].must("submit")
+    refused = await drafts[1].move("submit")
+    assert (refused.status, refused.json["slug"]) == (429, "applications-too-many") and refused.headers["Retry-After"]
+    assert await drafts[1].state() == "draft"
+    await opened[0].must("review", "return")
+    assert (await drafts[1].move("submit")).status == 429, "one that was returned keeps its place"
+    await opened[0].must("submit", "review", "reject")
+    await drafts[1].must("submit")
+
+
+async def test_of_many_who_submit_at_once_so_many_do(node: Node) -> None:
+    drafts = [await apply(node, state="draft") for _ in range(8)]
+    statuses = await asyncio.gather(*(draft.move("submit") for draft in drafts))
+    assert sorted(answer.status for answer in statuses) == [200] * 5 + [429] * 3
+
+
+async def test_what_waits_for_its_applicant_too_long_ends(node: Node, database: str) -> None:
+    """Whatever an applicant does counts as a touch, an image too; what waits for an operator waits."""
+    draft, returned, submitted = await apply(node, state="draft"), await apply(node), await apply(node)
+    touched = await apply(node, state="draft")
+    await returned.must("review", "return")
+    one, other = await asyncpg.connect(database), await asyncpg.connect(database)
+    await one.execute("UPDATE application SET changed_at = now() - interval '31 days'")
+    assert (await touched.image("authorisation-letter")).status == 200
+    assert await expire_some(one, 32) == 0
+    assert sum(await asyncio.gather(expire_some(one, 30), expire_some(other, 30))) == 2
+    assert await expire_some(one, 30) == 0
+    await one.close()
+    await other.close()
+    states = [await application.state() for application in (draft, returned, submitted, touched)]
+    assert states == ["expired", "expired", "submitted", "draft"]
+    seen = (await draft.applicant.get(draft.path)).json
+    assert seen["moves"] == [] and seen["history"][-1] | {"at": ""} == {
+        "at": "", "actor": "node", "move": "expire", "from": "draft", "to": "expired",
+        "reason": "untouched for 30 days 超过 30 天未办理",
+    }  # fmt: skip
+    refused = await draft.move("submit")
+    assert (refused.status, refused.json["slug"], refused.json["state"]) == (409, "application-state", "expired")
+    objects = {f"application {application.number}" for application in (draft, returned)}
+    assert {row["object"] for row in await audited(database, "expire-application")} == objects
+    listed = await node.operator.get(f"{ALL}?state=expired")
+    assert len(listed.json["items"]) == 2
+
+
+async def test_a_worker_ends_what_was_abandoned(node: Node, database: str) -> None:
+    abandoned = await apply(node, state="draft")
+    connection = await asyncpg.connect(database)
+    await connection.execute("UPDATE application SET changed_at = now() - interval '2 days'")
+    await connection.close()
+    settings = node.settings.model_copy(update={"http_port": free_port(), "application_idle_days": 1})
+    async with worker_here(settings, 1):
+        await abandoned.until_state("expired")
 
 
 async def test_an_address_brings_so_many_an_hour(

@@ -56,7 +56,8 @@ def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_problem_is_said_a_line_each_with_the_name_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {
         "HTTP_PORT": "70000", "NODE_PREFIX": "88..118", "DATABASE_URL": "mysql://x:hunter2@y", "REDIS_URL": "localhost:hunter2",
-        "TRUSTED_PROXIES": "10.0.0.1/8", "LOG_LEVEL": "loud", "BASE_URL": "example.org", "EMBEDDED": "docker", "DATABASE_TIMEOUT_SECONDS": "nan",
+        "TRUSTED_PROXIES": "10.0.0.1/8", "PROBE_NETWORKS": "10.0.0.1/8", "LOG_LEVEL": "loud", "BASE_URL": "example.org",
+        "TOP_LEVEL_URL": "example.org", "EMBEDDED": "docker", "DATABASE_TIMEOUT_SECONDS": "nan",
     }  # fmt: skip
     for name, text in wrong.items():
         monkeypatch.setenv(f"BIAOJIE_{name}", text)
