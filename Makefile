@@ -7,7 +7,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/sh
 
-.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award day year limits growth bench-compare bench-where bench-escrow bench-docking bench-freshness results lock clean help
+.PHONY: run test check lint types contracts format bench-first bench-bulk bench-lists bench-resolve award day year limits growth bench-compare bench-where bench-escrow bench-docking bench-handle bench-freshness bench-scan fuzz-handle results lock clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -74,6 +74,9 @@ bench-docking: $(VENV)/.dev ## statistics after a day's outage of the top level,
 
 bench-where: $(VENV)/.dev ## where the processor time of single registrations goes, by process and by file
 	@$(VENV)/bin/python -m benchmarks.where
+
+bench-scan: $(VENV)/.dev ## how often memory answers, alone and while somebody walks through everything
+	@$(VENV)/bin/python -m benchmarks.scan
 
 bench-freshness: $(VENV)/.dev ## how long an older version is answered after a write, also when its writer is killed
 	@$(VENV)/bin/python -m benchmarks.freshness

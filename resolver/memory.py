@@ -23,6 +23,7 @@ _WIRES_HELD, _WIRE_BYTES = 4, 400  # answers of the Handle protocol, of one entr
 _FLOOR_SECONDS = 10.0  # longer than any flight may take
 _FLOORS_HELD = 100_000
 _MISSING_HELD = 50_000
+_PROVED_SHARE = 0.8
 
 
 class WireAnswer:
@@ -47,7 +48,8 @@ class Entry:
     """One record with the answers made from it. `stored_at` is monotonic seconds; `size` is what it counts, in bytes."""
 
     __slots__ = (
-        "aliased", "answer", "lines", "locations", "moved", "origin", "prefix", "record", "size", "stored_at", "touched", "wires",
+        "aliased", "answer", "lines", "locations", "moved", "origin", "prefix", "proved", "record", "size", "stored_at", "touched",
+        "wires",
     )  # fmt: skip
 
     def __init__(self, record: Record, stored_at: float, origin: str = "postgresql") -> None:
@@ -56,6 +58,7 @@ class Entry:
         self.origin = origin  # the tier it was read from
         self.prefix = record.key.partition("/")[0]  # canonical
         self.touched = 0
+        self.proved = False  # asked for again since it was read
         self.lines: tuple[bytes, ...] = ()  # request lines by which it is found in `Memory.lines`
         # For an anonymous reader, once somebody asked for it: the Handle JSON, and where a browser is sent (False: nowhere).
         self.answer: Answer | None = None
@@ -67,11 +70,17 @@ class Entry:
 
 
 class Memory:
-    """Least recently used records go first when `limit_bytes` is reached; 0 keeps none."""
+    """When `limit_bytes` is reached, records that were asked for once go first, then the least recently used; 0 keeps none.
+
+    A record is new until it is asked for again (segmented LRU); those that were may fill four fifths. So somebody who walks
+    through everything once displaces what others walked past, not what is asked for all the time.
+    """
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._new: OrderedDict[str, Entry] = OrderedDict()
+        self._proved: OrderedDict[str, Entry] = OrderedDict()
+        self._proved_bytes = 0
         # By request line as sent, once it was asked for so: saves reading the request again.
         self.lines: dict[bytes, Entry] = {}
         # Ready answers of the Handle protocol by request: to those who ask for everything, to those who ask for what is public.
@@ -83,24 +92,26 @@ class Memory:
         self.used_bytes = 0
 
     def get(self, key: str) -> Entry | None:
-        entry = self._entries.get(key)
+        entry = self._proved.get(key)
         if entry is not None:
-            self._entries.move_to_end(key)
+            self._proved.move_to_end(key)
+        elif (entry := self._new.get(key)) is not None:
+            self._prove(entry)
         return entry
 
     def peek(self, key: str) -> Entry | None:
         """As `get`, without counting as a use."""
-        return self._entries.get(key)
+        return self._proved.get(key) or self._new.get(key)
 
     def keep_line(self, entry: Entry, line: bytes) -> None:
-        if line not in self.lines and self._entries.get(entry.record.key) is entry and len(entry.lines) < _LINES_HELD:
+        if line not in self.lines and self.peek(entry.record.key) is entry and len(entry.lines) < _LINES_HELD:
             entry.lines += (line,)
             self.lines[line] = entry
             self._grow(entry, _LINE_BYTES + len(line))
 
     def keep_wire(self, answer: WireAnswer, public_only: bool) -> None:
         entry, table = answer.entry, self.wires[public_only]
-        kept = self._entries.get(entry.record.key) is entry and len(entry.wires) < _WIRES_HELD
+        kept = self.peek(entry.record.key) is entry and len(entry.wires) < _WIRES_HELD
         if kept and answer.asked not in table:
             answer.table, table[answer.asked] = table, answer
             entry.wires += (answer,)
@@ -108,8 +119,8 @@ class Memory:
 
     def touch(self, entry: Entry) -> None:
         """It was used: others go first."""
-        if self._entries.get(entry.record.key) is entry:
-            self._entries.move_to_end(entry.record.key)
+        if self.peek(entry.record.key) is entry:
+            self.get(entry.record.key)
 
     def is_missing(self, key: str, now: float) -> bool:
         """Whether `key` is known, at this moment, not to exist."""
@@ -124,16 +135,18 @@ class Memory:
     def put(self, record: Record, now: float, origin: str = "postgresql") -> Entry:
         """Keep a record just read, unless a newer one is held or known of; returns the entry to answer from."""
         self._missing.pop(record.key, None)
-        held = self._entries.get(record.key)
+        held = self.peek(record.key)
         if held is not None and held.record.version > record.version:
             return held
         entry = Entry(record, now, origin)
         if record.version < self.floor(record.key):
             return entry  # good enough for whoever was waiting, too old to keep
         if held is not None:
-            self._discard(record.key)
-        self._entries[record.key] = entry
+            self._discard(held)
+        self._new[record.key] = entry
         self.used_bytes += entry.size
+        if held is not None and held.proved:  # a newer version of what was asked for again
+            self._prove(entry)
         self._evict()
         return entry
 
@@ -144,12 +157,14 @@ class Memory:
 
     def count_answer(self, entry: Entry, answer: Answer) -> None:
         """An answer made from the entry is kept with it: count its bytes."""
-        if self._entries.get(entry.record.key) is entry:
+        if self.peek(entry.record.key) is entry:
             self._grow(entry, _ANSWER_BYTES + len(answer.body))
 
     def _grow(self, entry: Entry, size: int) -> None:
         entry.size += size
         self.used_bytes += size
+        if entry.proved:
+            self._proved_bytes += size
         self._evict()
 
     def apply(self, changes: Iterable[tuple[str, int]], now: float) -> None:
@@ -159,9 +174,9 @@ class Memory:
             self._missing.pop(key, None)
             if version > 1:  # nothing is older than a first version
                 self._floors[key] = max(version, self.floor(key))
-            held = self._entries.get(key)
+            held = self.peek(key)
             if held is not None and held.record.version < version:
-                self._discard(key)
+                self._discard(held)
 
     def forget_missing(self, first: str, last: str) -> None:
         """Keys from `first` to `last` may exist now."""
@@ -177,16 +192,31 @@ class Memory:
             self._older_floors, self._floors = self._floors, {}
             self._floors_turned_at = now
 
-    def _discard(self, key: str) -> None:
-        self._forget(self._entries.pop(key))
+    def _prove(self, entry: Entry) -> None:
+        """It was asked for again. Where those are too many, the one that was not for the longest time is as good as new."""
+        del self._new[entry.record.key]
+        self._proved[entry.record.key] = entry
+        entry.proved = True
+        self._proved_bytes += entry.size
+        while self._proved_bytes > self._limit_bytes * _PROVED_SHARE and len(self._proved) > 1:
+            key, oldest = self._proved.popitem(last=False)
+            oldest.proved = False
+            self._proved_bytes -= oldest.size
+            self._new[key] = oldest
+
+    def _discard(self, entry: Entry) -> None:
+        del (self._proved if entry.proved else self._new)[entry.record.key]
+        self._forget(entry)
 
     def _forget(self, entry: Entry) -> None:
         self.used_bytes -= entry.size
+        if entry.proved:
+            self._proved_bytes -= entry.size
         for line in entry.lines:
             del self.lines[line]
         for wire in entry.wires:
             del wire.table[wire.asked]
 
     def _evict(self) -> None:
-        while self.used_bytes > self._limit_bytes and self._entries:
-            self._forget(self._entries.popitem(last=False)[1])
+        while self.used_bytes > self._limit_bytes and (part := self._new or self._proved):
+            self._forget(part.popitem(last=False)[1])

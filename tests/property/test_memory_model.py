@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from core.exchange import Answer
 from core.record import Record, Status
 from core.values import HandleValue, pack
-from resolver.memory import _FLOOR_SECONDS, Entry, Memory
+from resolver.memory import _FLOOR_SECONDS, _PROVED_SHARE, Entry, Memory
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS = [f"88.118.8/{letter}" for letter in "ABCDE"]
@@ -96,11 +96,16 @@ class MemoryMachine(RuleBasedStateMachine):
             self.memory.count_answer(entry, Answer(200, b"x" * size, {}))
             assert self.memory.get(key) is None
 
+    def held(self) -> list[Entry]:
+        found = [entry for key in KEYS if (entry := self.memory.peek(key)) is not None]
+        assert len(found) == len(self.memory._new) + len(self.memory._proved), "each in one of both"
+        return found
+
     @invariant()
     def versions_only_go_up_while_a_record_is_held(self) -> None:
         now_shown = {}
         for key in KEYS:
-            entry = self.memory._entries.get(key)
+            entry = self.memory.peek(key)
             if entry is not None:
                 assert entry.record.version >= self.shown.get(key, 0)
                 now_shown[key] = entry.record.version
@@ -114,15 +119,19 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_bytes_are_counted_and_bounded(self) -> None:
-        assert self.memory.used_bytes == sum(entry.size for entry in self.memory._entries.values())
+        assert self.memory.used_bytes == sum(entry.size for entry in self.held())
         assert self.memory.used_bytes <= self.limit
+        proved = self.memory._proved.values()
+        assert self.memory._proved_bytes == sum(entry.size for entry in proved)
+        assert len(proved) < 2 or self.memory._proved_bytes <= self.limit * _PROVED_SHARE
+        assert all(entry.proved for entry in proved) and not any(entry.proved for entry in self.memory._new.values())
 
     @invariant()
     def a_line_leads_to_what_is_held(self) -> None:
         for line, entry in self.memory.lines.items():
             assert line in entry.lines and line.startswith(entry.record.key.encode())
-            assert self.memory._entries[entry.record.key] is entry
-        assert sum(len(entry.lines) for entry in self.memory._entries.values()) == len(self.memory.lines)
+            assert self.memory.peek(entry.record.key) is entry
+        assert sum(len(entry.lines) for entry in self.held()) == len(self.memory.lines)
 
     @invariant()
     def what_is_missing_is_so_for_its_moment_only(self) -> None:
@@ -144,6 +153,22 @@ def test_the_least_recently_used_goes_first() -> None:
     assert memory.get("A") is not None
     memory.put(record("C", 1, 500), 0)
     assert memory.get("B") is None and memory.get("A") is not None
+
+
+def test_who_walks_through_everything_once_does_not_displace_what_is_asked_for_again() -> None:
+    memory = Memory(Entry(record("A0000", 1), 0).size * 1_000)
+    popular = [f"A{number:04d}" for number in range(700)]
+    for key in popular:
+        memory.put(record(key, 1), 0)
+        memory.get(key)
+    for number in range(20_000):
+        memory.put(record(f"B{number:05d}", 1), 0)
+    assert all(memory.peek(key) is not None for key in popular)
+    # And what is no longer asked for makes room for what is.
+    for key in (f"C{number:04d}" for number in range(700)):
+        memory.put(record(key, 1), 0)
+        memory.get(key)
+    assert all(memory.peek(f"C{number:04d}") is not None for number in range(700))
 
 
 def test_a_flood_of_unknown_names_stays_bounded() -> None:
