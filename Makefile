@@ -36,8 +36,8 @@ format: $(VENV)/.dev ## put the code in its one style
 bench-first: $(VENV)/.dev ## register and resolve over HTTP, beside the limits, in one run
 	@$(VENV)/bin/python -m benchmarks.first
 
-bench-bulk: $(VENV)/.dev ## bulk jobs beside a raw COPY; ROWS=30000000 for the figures of the README
-	@$(VENV)/bin/python -m benchmarks.bulk --rows $(or $(ROWS),3000000)
+bench-bulk: $(VENV)/.dev ## bulk jobs beside a raw COPY; ROWS=30000000 for the figures of the README, LATENCY=1 with single registrations meanwhile
+	@$(VENV)/bin/python -m benchmarks.bulk --rows $(or $(ROWS),3000000) $(if $(LATENCY),--latency)
 
 bench-lists: $(VENV)/.dev ## pages of lists over ROWS rows
 	@$(VENV)/bin/python -m benchmarks.lists --rows $(or $(ROWS),3000000)

@@ -47,6 +47,7 @@ DOORS = (("json", 0.60, 1), ("handle-tcp", 0.20, 1), ("handle-udp", 0.05, 1), ("
 # Of the registrations, but for revisions, which come on top.
 WRITERS = (("register", 0.6, 1), ("register-batch", 0.4, 20), ("revise", 0.2, 1))
 _ENTERPRISES, _WITHDRAWN = 300, 50
+SEED = 1
 _REGISTRY, _LEAST_REGISTRY = 1_000_000, 20_000
 
 
@@ -106,7 +107,7 @@ class Stage:
         players = {door: _players(resolutions * share / size) for door, share, size in DOORS}
         players |= {door: _players(registrations * share / size) for door, share, size in WRITERS}
         wish = {
-            "total": self.dataset.total, "enterprises": len(self.dataset.enterprises), "http_port": self.node.http_port,
+            "seed": SEED, "total": self.dataset.total, "enterprises": len(self.dataset.enterprises), "http_port": self.node.http_port,
             "handle_port": self.node.handle_port, "withdrawn": self.withdrawn, "warm_seconds": warm, "seconds": seconds, "players": players,
             "writers": [{"prefix": owner.prefix, "key": self.seeded.keys[owner.number]} for owner in owners],
         }  # fmt: skip
@@ -256,7 +257,7 @@ async def run(options: argparse.Namespace, place: Path) -> int:
 
 
 def _keep(options: argparse.Namespace, average: Played, peak: Played, tried: list[Played], passed: bool) -> None:
-    made = Run("award", {"scale": options.scale, "workers": options.workers, "seed": 1})
+    made = Run("award", {"scale": options.scale, "workers": options.workers, "seed": SEED})
     for title, one in (
         ("average", average),
         ("peak", peak),

@@ -136,7 +136,10 @@ async def run(options: argparse.Namespace, directory: Path) -> None:
     print(f"{rows:,} rows, {whole.stat().st_size / rows:.0f} bytes each; {os.cpu_count()} cores")
     with plain_node(directory, 1) as node:
         jobs = f"{node.base_url}/api/v1/bulk-jobs"
-        made = Run("bulk", {"rows": rows, "second": overlap, "rate": options.rate if options.latency else 0})
+        made = Run(
+            "bulk_latency" if options.latency else "bulk",
+            {"rows": rows, "second": overlap, "rate": options.rate if options.latency else 0},
+        )
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
             key, template = await come_aboard(session, node)
             paced = Paced(node.base_url, _PREFIX, key, options.rate) if options.latency else None

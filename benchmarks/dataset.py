@@ -16,7 +16,7 @@ from pathlib import Path
 from core.schemes.gs1_keys import check_digit
 from node.demo.parts import COMPONENTS
 
-HEADER = ("identifier", "MANUFACTURER", "MODEL", "CATALOGUE_CODE", "CATEGORY", "PACKAGE", "DESCRIPTION", "DATASHEET")
+HEADER = ("identifier", "MANUFACTURER", "MODEL", "CATALOGUE_CODE", "CATEGORY", "PACKAGE", "DESCRIPTION", "URL")
 _SERIALS_EACH = 10_000  # of one component, before the next one
 _GS1_EVERY = 40
 

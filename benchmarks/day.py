@@ -94,7 +94,7 @@ async def ask_slice(
     http, wire = Place("http", "127.0.0.1", node.http_port), Place("handle-tcp", "127.0.0.1", node.handle_port)
     asked = [closed_model(http, readers.json(_CHECK_EVERY), count - by_wire, 128, 8, progress=progress)]
     if by_wire:
-        asked.append(closed_model(wire, readers.handle(), by_wire, 32, 16, progress=progress))
+        asked.append(closed_model(wire, readers.handle(_CHECK_EVERY), by_wire, 32, 16, progress=progress))
     return list(await asyncio.gather(*asked))
 
 
@@ -121,8 +121,8 @@ async def run(options: argparse.Namespace, place: Path) -> int:
     with plain_node(place, options.workers, memory_cache_bytes=str(options.memory * 2**20)) as node:
         latencies = await ask(node, dataset, state, options)
         counted, lost = await stored_total(node, state.answered)
-        memory = node.peak_mebibytes()
-    return _report(options, dataset, state, latencies, counted, lost, memory)
+        memory, disk = node.peak_mebibytes(), node.disk_mebibytes()
+    return _report(options, dataset, state, latencies, counted, lost, memory | {"disk": disk})
 
 
 async def ask(node: Plain, dataset: Dataset, state: State, options: argparse.Namespace) -> Latencies:
@@ -179,7 +179,7 @@ def _report(
         print(
             f"  {state.cut} slices were cut: what they were answered, at most {most - state.answered:,}, only the node counted"
         )
-    print(f"peak memory, MiB: {memory}")
+    print(f"peak memory, and disk, MiB: {memory}")
     if options.keep:
         settings = {
             "scale": options.scale,
@@ -192,7 +192,11 @@ def _report(
         for name, line in _parts(state).items():
             made.add(name, line)
         counts = {"identifiers": dataset.total, "answered": state.answered, "stored total": counted}
-        made.add("counted", counts | {"compared in full": state.checked, "worker MiB": memory.get("worker-0", 0)})
+        made.add(
+            "counted",
+            counts
+            | {"compared in full": state.checked, "worker MiB": memory.get("worker-0", 0), "disk MiB": memory["disk"]},
+        )
         made.add_histogram("closed loop", latencies)
         made.verdict = "equal" if good else "NOT EQUAL"
         print(f"raw data: {made.write().relative_to(Path.cwd())}")

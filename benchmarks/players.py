@@ -14,6 +14,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +28,7 @@ from node.load.arrivals import Question
 
 PLAY = Path(os.environ["BIAOJIE_PLAY"])
 WISH: dict[str, Any] = json.loads(PLAY.read_text())
+_PLAYERS = count()  # so that each has a seed of its own, the same in every run
 DATASET = Dataset(WISH["total"], WISH["enterprises"])
 PATIENCE_SECONDS = 10.0
 _MOST_MICROSECONDS = 60_000_000
@@ -137,10 +139,10 @@ class Player(User):
 
     def on_start(self) -> None:
         self.wire = Wire(self.kind)
-        self.seed = random.randrange(2**31)
+        self.seed = int(WISH["seed"]) * 100_000 + next(_PLAYERS)
         self.readers = Readers(DATASET, frozenset(WISH["withdrawn"]), seed=self.seed)
         self.questions = self.ask()
-        self.due = time.perf_counter() + random.random() / self.per_second
+        self.due = time.perf_counter() + random.Random(self.seed).random() / self.per_second
 
     def wait_time(self) -> float:
         return max(0.0, self.due - time.perf_counter())

@@ -9,8 +9,11 @@ from itertools import count
 import orjson
 
 from benchmarks.dataset import Dataset
+from core.handle.bodies import decode_valued
+from core.handle.message import read_message
 from node.load.arrivals import Question
 from node.load.questions import batch_question, handle_question, json_question, page_question
+from resolver.answers import is_web_address
 
 FOUND, UNKNOWN, WITHDRAWN = "found", "unknown", "withdrawn"
 _HTTP = {FOUND: 200, UNKNOWN: 404, WITHDRAWN: 410}
@@ -47,27 +50,41 @@ class Readers:
             yield json_question(identifier, _HTTP[kind], self._same(identifier, number) if full else None)
 
     def pages(self) -> Iterator[Question]:
-        while True:
-            identifier, kind, _ = self.one()
-            yield page_question(identifier, _HTTP[kind])
+        """A page and a redirect in turn, where there is an address to be sent to."""
+        for turn in count():
+            identifier, kind, number = self.one()
+            sent = turn % 2 and kind == FOUND and is_web_address(self._dataset.component(number)[-1])
+            yield page_question(identifier, 302 if sent else _HTTP[kind])
 
     def batches(self, size: int = 20) -> Iterator[Question]:
         while True:
             asked = [self.one() for _ in range(size)]
             yield batch_question([identifier for identifier, _, _ in asked], [kind for _, kind, _ in asked])
 
-    def handle(self) -> Iterator[Question]:
-        for turn in count():
-            identifier, kind, _ = self.one()
-            yield handle_question(identifier, turn & 0xFFFFFFFF, _HANDLE[kind])
+    def handle(self, check_every: int = 0) -> Iterator[Question]:
+        for turn in count(1):
+            identifier, kind, number = self.one()
+            full = check_every and kind == FOUND and turn % check_every == 0
+            check = self._same_on_the_wire(number) if full else None
+            yield handle_question(identifier, turn & 0xFFFFFFFF, _HANDLE[kind], check)
+
+    def _wanted(self, number: int) -> set[tuple[int, str, str]]:
+        return {(value["index"], value["type"], value["data"]["value"]) for value in self._dataset.values(number)}  # type: ignore[index,misc]  # as the API takes them
+
+    def _same_on_the_wire(self, number: int) -> Callable[[bytes], bool]:
+        def check(message: bytes) -> bool:
+            told = decode_valued(read_message(message).body).values
+            return {(value.index, value.type, value.data.decode()) for value in told} == self._wanted(number)
+
+        return check
 
     def _same(self, identifier: str, number: int) -> Callable[[bytes], bool]:
-        wanted = {(value["index"], value["type"], value["data"]["value"]) for value in self._dataset.values(number)}  # type: ignore[index]  # as the API takes them
-
         def check(body: bytes) -> bool:
             told = orjson.loads(body)
             values = {(value["index"], value["type"], value["data"]["value"]) for value in told["values"]}
-            return values == wanted and str(told["handle"]).endswith(identifier)  # GS1: the whole Digital Link URI
+            return values == self._wanted(number) and str(told["handle"]).endswith(
+                identifier
+            )  # GS1: the whole Digital Link URI
 
         return check
 

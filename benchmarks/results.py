@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import json
 import platform
+import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from glob import glob
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,9 @@ run. The load came from the same machine, so ratios travel to other machines and
 
 ## Goals 目标
 """
+_PROGRAMS = {
+    "postgres": "--version", "redis-server": "--version", "nginx": "-v", "wrk": "-v", "knotd": "--version",
+}  # fmt: skip
 _LIBRARIES = ("aiohttp", "asyncpg", "uvloop", "httptools", "orjson", "redis", "polars", "locust")
 
 
@@ -92,12 +98,28 @@ def histogram_of(latencies: Latencies) -> HdrHistogram:
 
 
 def commit() -> str:
-    said = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    """The commit; `-dirty` behind it where the code beside the results is another."""
+    said = subprocess.run(
+        ["git", "describe", "--always", "--exclude=*", "--dirty=-dirty"], cwd=ROOT, capture_output=True, text=True
+    )
     return said.stdout.strip() or "unknown"
 
 
 def versions() -> dict[str, str]:
-    return {"biaojie": VERSION, "python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+    own = {"biaojie": VERSION, "python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+    return own | {name: said for name, flag in _PROGRAMS.items() if (said := _program_version(name, flag))}
+
+
+def _program_version(name: str, flag: str) -> str:
+    """The first number with a dot that a program says of itself; empty where there is no such program."""
+    found = shutil.which(name)
+    if found is None and name == "postgres":
+        found = next(iter(sorted(glob("/usr/lib/postgresql/*/bin/postgres"), reverse=True)), None)
+    if found is None:
+        return ""
+    said = subprocess.run([found, flag], capture_output=True, text=True, timeout=10)
+    number = re.search(r"\d+\.[\w.]+", said.stdout + said.stderr)
+    return number[0] if number else ""
 
 
 def newest(results: Path = RESULTS) -> dict[str, Path]:

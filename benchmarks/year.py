@@ -79,7 +79,8 @@ async def three_counts(node: Plain) -> dict[str, int]:
         {"BIAOJIE_DATA_DIR": str(node.data)},
     )
     evidence = json.loads(path.read_text("utf-8"))["evidence"]["registrations"]
-    return {"stored counters": stored, "rows in PostgreSQL": rows, "evidence of the award": int(evidence["counted"])}
+    counted = {"stored counters": stored, "rows in PostgreSQL": rows, "evidence of the award": int(evidence["counted"])}
+    return counted | {"rows as the evidence counted them": int(evidence["rows"])}
 
 
 async def run(options: argparse.Namespace, place: Path) -> int:

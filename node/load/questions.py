@@ -34,8 +34,9 @@ def _escaped(identifier: str) -> str:
 
 
 def page_question(identifier: str, wanted: int = 200) -> Question:
-    """`GET /…` as a phone does after scanning: a page."""
-    line = f"GET /{quote(identifier)}?noredirect HTTP/1.1\r\nAccept: text/html\r\n{_HOST}\r\n"
+    """`GET /…` as a phone does after scanning: a page, or (302) where the enterprise sends it."""
+    query = "" if wanted == 302 else "?noredirect"
+    line = f"GET /{quote(identifier)}{query} HTTP/1.1\r\nAccept: text/html\r\n{_HOST}\r\n"
     return Question(line.encode(), wanted)
 
 
@@ -51,7 +52,9 @@ def batch_question(identifiers: Sequence[str], statuses: Sequence[str]) -> Quest
     )
 
 
-def handle_question(identifier: str, request_id: int, wanted: int = 1) -> Question:
+def handle_question(
+    identifier: str, request_id: int, wanted: int = 1, check: Callable[[bytes], bool] | None = None
+) -> Question:
     """All public values over the Handle protocol. Put together by hand: the codec would cost more than all the rest."""
     body = Resolve(identifier).encode()
     length = HEADER_BYTES + len(body) + len(_AFTER)
@@ -59,7 +62,7 @@ def handle_question(identifier: str, request_id: int, wanted: int = 1) -> Questi
         _BEFORE, request_id.to_bytes(4, "big"), _BETWEEN, length.to_bytes(4, "big"),
         _HEADER, len(body).to_bytes(4, "big"), body, _AFTER,
     )  # fmt: skip
-    return Question(b"".join(parts), wanted)
+    return Question(b"".join(parts), wanted, check)
 
 
 def register_question(key: str, identifier: str, values: Sequence[Any], wanted: int = 201) -> Question:

@@ -120,7 +120,8 @@ def test_goals_are_whole() -> None:
         if "shown_by" in goal:
             assert judge_goal(goal, {}).verdict == ELSEWHERE
             continue
-        assert (Path("benchmarks") / f"{goal['benchmark']}.py").exists(), goal
+        program = goal["benchmark"].removesuffix("_latency")  # the same one, with another option
+        assert (Path("benchmarks") / f"{program}.py").exists(), goal
         assert ("at_least" in goal) != ("at_most" in goal), goal
 
 
