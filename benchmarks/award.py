@@ -215,6 +215,11 @@ def judge(average: Played, peak: Played, tried: list[Played]) -> tuple[bool, lis
         lines.append(
             f"that is {day:,.0f} resolutions a day ({day / RESOLUTIONS_A_DAY:,.1f} x the threshold) and {year:,.0f} registrations a year ({year / REGISTRATIONS_A_YEAR:,.1f} x)"
         )
+    bound = min((one for one in tried if not one.good), key=lambda one: one.resolutions, default=None)
+    if bound is not None and bound.void and not bound.errors:
+        lines.append(
+            f"at {bound.resolutions:,.0f}/s the players, one process on the same cores, did not reach their rate: the node may carry more"
+        )
     lines.append(
         f"at the average of the award: {'held' if average.good else 'NOT held'}; at {PEAK} x the average: {'held' if peak.good else 'NOT held'}"
     )
