@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 ADDRESSES_HELD = 10_000
 MINUTE, HOUR = 60.0, 3_600.0
@@ -42,4 +42,6 @@ def network_of(source: str | None) -> str:
         found = ip_address(source or "")
     except ValueError:
         return ""
-    return str(found) if found.version == 4 else found.exploded[:19]
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or found.packed[:8].hex(":", 2))
+    return str(found)

@@ -62,6 +62,7 @@ class Directory:
         self._limiter = limiter
         self.quotas = QuotaBook(defaults or Defaults())
         self._prefixes: dict[str, Prefix] = {}
+        self._names: dict[int, str] = {}  # of enterprises, by the prefixes that they hold
         self._unknown_prefixes: dict[str, float] = {}  # so that a batch of one wrong prefix asks for it once
         self._templates: dict[int, Template] = {}
         self._templates_by_key: dict[str, Template] = {}
@@ -82,6 +83,14 @@ class Directory:
     def prefixes_of(self, enterprise_id: int | None) -> list[str]:
         """The canonical prefixes of an enterprise."""
         return [prefix.key for prefix in self._prefixes.values() if prefix.enterprise_id == enterprise_id]
+
+    async def enterprise_name(self, enterprise_id: int, *, ask: bool = True) -> str | None:
+        """What an enterprise is called. One that holds no prefix is asked for, unless `ask` is false. Raises `StoreUnavailable`."""
+        if (name := self._names.get(enterprise_id)) is not None or not ask:
+            return name
+        with store_errors():
+            found: str | None = await self._pool.fetchval(_SQL["enterprise_name"], enterprise_id)
+        return found
 
     def answered_prefixes(self) -> list[Prefix]:
         """Those that this node answers for, in no order."""
@@ -179,7 +188,11 @@ class Directory:
     def apply_prefixes(self, rows: Iterable[Any]) -> None:
         for row in rows:
             self._unknown_prefixes.pop(row["prefix"], None)
-            self._prefixes[row["prefix"]] = prefix_from_row(row)
+            prefix, old = prefix_from_row(row), self._prefixes.get(row["prefix"])
+            if old is not None and old.enterprise_id != prefix.enterprise_id:
+                self._names.pop(old.enterprise_id, None)  # it may hold no other, and nothing would tell of its new name
+            self._prefixes[row["prefix"]] = prefix
+            self._names[prefix.enterprise_id] = prefix.enterprise_name
 
     def apply_templates(self, rows: Iterable[Any]) -> None:
         for row in rows:

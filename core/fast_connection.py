@@ -18,7 +18,7 @@ from core.fast_answer import fixed_head, header_lines
 from core.fast_doors import Door, Said
 from core.fast_head import Head
 from core.rate_limit import RATE_FIELDS
-from core.telemetry import observe_request
+from core.telemetry import HTTP_REFUSED, observe_request
 
 if TYPE_CHECKING:
     from core.fast_lane import FastLane
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 _MOST_HEAD = 16 * 1024
 _MOST_UNREAD = 128 * 1024
 _MOST_WAITING = 64
+_LOOKED_AT = 8 * 1024  # bytes of requests whose answers may be gathered before they are written
+_MOST_GATHERED = 32  # pieces of answers that are not written yet
+_LARGE = 32 * 1024  # bytes of an answer that is written at once
+_MOST_KEPT = 1024 * 1024  # bytes of answers that were there at once, behind one that is still to come
 _LINE = re.compile(rb"(GET|POST) (/[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/1\.1")  # no `#`, nothing but visible ASCII
 
 
@@ -57,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._lane = lane
         self._transport: Any = None
         self._peer: str | None = None
+        self._place: str | None = None
         self._source: str | None = None  # where its requests come from, but for those that name somebody else
         self._buffer = b""
         self._begin = 0
@@ -65,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._probe = False
         self.waiting: deque[_Slot] = deque()
+        self._kept = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._alone = False  # what is under way is no GET
         self.quiet_since = time.monotonic()
@@ -72,18 +78,30 @@ class Connection(asyncio.Protocol):
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else None
+        self._place = self._lane.places.take(self._peer)
+        self._transport = transport
+        if self._place is None:
+            HTTP_REFUSED.inc()
+            self._transport.abort()
+            return
         self._source = self._lane.source_of(self._peer, {})
         if (ready := self._lane.doors.ready) is not None:
             self._probe = ready.is_probe(self._source)
         self._lane.connections.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._lane.connections.discard(self)
+        self._leave()
         for task in self._tasks:
             task.cancel()
+
+    def _leave(self) -> None:
+        """It is not on the lane any more."""
+        self._lane.connections.discard(self)
+        if self._place is not None:
+            self._lane.places.leave(self._place)
+            self._place = None
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -111,12 +129,15 @@ class Connection(asyncio.Protocol):
         if lying is None or self._transport is None:
             return data
         out: list[bytes] = []
-        taken = lying.take(data, self._fields, self._probe, out)
+        taken = lying.take(data[:_LOOKED_AT], self._fields, self._probe, out)
         if not taken:
             return data
         self._transport.write(b"".join(out))
         self.quiet_since = time.monotonic()
-        return data[taken:]
+        if taken == len(data):
+            return b""
+        rest = data[taken:]
+        return self._answer_ready(rest) if self._writable else rest
 
     def _go_on(self) -> None:
         """Answer, or begin to, what can be now."""
@@ -124,10 +145,10 @@ class Connection(asyncio.Protocol):
             return
         out: list[bytes] = []
         step, lying = _ANSWERED, self._lane.ready()
-        while step is _ANSWERED and self._takes_more() and self._begin < len(self._buffer):
+        while step is _ANSWERED and self._begin < len(self._buffer) and self._takes_more(out):
             step = self._one(out)
-            rest = self._buffer[self._begin :]
-            if lying is not None and self._fields and step is _ANSWERED and rest and self._takes_more():
+            rest = self._buffer[self._begin : self._begin + _LOOKED_AT]
+            if lying is not None and self._fields and step is _ANSWERED and rest and self._takes_more(out):
                 self._begin += lying.take(rest, self._fields, self._probe, out)
         self._say(out)
         self._buffer, self._begin = self._buffer[self._begin :], 0
@@ -137,13 +158,20 @@ class Connection(asyncio.Protocol):
             self._reading = True
             self._transport.resume_reading()
 
-    def _takes_more(self) -> bool:
-        return self._writable and not self._alone and len(self.waiting) < _MOST_WAITING
+    def _takes_more(self, out: list[bytes]) -> bool:
+        """Whether one more may begin; enough in `out` is sent first, which shows whether the client still reads."""
+        if out and (len(out[-1]) > _LARGE or len(out) > _MOST_GATHERED):
+            self._say(out)
+        if not self._writable or self._alone or self._kept > _MOST_KEPT:
+            return False
+        return len(self.waiting) < _MOST_WAITING
 
     def _say(self, out: list[bytes]) -> None:
         """Send answers, behind those that are still to come."""
         if out and self.waiting:
-            self.waiting.append(_Slot(b"".join(out)))
+            kept = _Slot(b"".join(out))
+            self.waiting.append(kept)
+            self._kept += len(kept.answer or b"")
         elif out:
             self.quiet_since = time.monotonic()
             self._transport.write(b"".join(out))
@@ -250,7 +278,7 @@ class Connection(asyncio.Protocol):
             transport.write(b"".join(out))
             self.quiet_since = time.monotonic()
         if not waiting:
-            self._alone = False
+            self._alone, self._kept = False, 0
             self._lane.settled()
             if self._buffer:
                 self._go_on()
@@ -267,7 +295,7 @@ class Connection(asyncio.Protocol):
     def _hand_over(self) -> None:
         """aiohttp takes the connection, from the first byte of the request that is not ours."""
         transport, unread = self._transport, self._buffer
-        self._lane.connections.discard(self)
+        self._leave()
         self._transport, self._buffer = None, b""
         if not self._reading:
             transport.resume_reading()
@@ -278,12 +306,20 @@ class Connection(asyncio.Protocol):
             protocol.pause_writing()
         protocol.data_received(unread)
 
+    def end_if_idle(self) -> None:
+        """Nothing was written for long: what is not read by now never will be, and closing would wait for it."""
+        if self._transport is not None and not self.waiting:
+            if self._transport.get_write_buffer_size():
+                self._transport.abort()
+            else:
+                self._transport.close()
+
     def close_if_idle(self) -> None:
         if not self.waiting:
             self.close()
 
     def close(self) -> None:
-        self._lane.connections.discard(self)
+        """It counts until all that was written is sent, or it is aborted."""
         if self._transport is not None:
             self._transport.close()
 

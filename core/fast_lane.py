@@ -5,7 +5,7 @@ order; at the first one that is anything else the connection, with all that was 
 `transport.set_protocol` and stays there. What a door says on this lane is what it says on the other.
 
 Bounds: a head of 16 KiB, a body of 64 KiB (more goes to aiohttp, which has its own), 128 KiB of unread requests (reading
-pauses), 64 requests of a connection under way, 75 s of idleness.
+pauses), 64 requests of a connection under way, about 1 MiB of answers before the client has to read, 75 s of idleness.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 
+from core.connection_places import ConnectionPlaces
 from core.fast_connection import Connection
 from core.fast_doors import Doors, Ready
 from core.fast_head import Head, read_head
@@ -28,7 +29,8 @@ _HEADS_HELD, _HEAD_HELD = 2_000, 2_048  # how many, and bytes of the largest
 
 
 class FastLane:
-    """What all connections of a worker share. `framework` makes the protocol that takes what is not for the lane."""
+    """What all connections of a worker share. `framework` makes the protocol that takes what is not for the lane, with a place
+    of its own among `places`: that of the connection is free by then."""
 
     def __init__(
         self,
@@ -36,10 +38,12 @@ class FastLane:
         framework: Callable[[], asyncio.BaseProtocol],
         *,
         source_of: SourceOf = lambda peer, _: peer,
+        places: ConnectionPlaces | None = None,
     ) -> None:
         self.doors = doors
         self.framework = framework
         self.source_of = source_of
+        self.places = places or ConnectionPlaces()
         self.connections: set[Connection] = set()
         self._date, self._date_until = b"", 0.0
         self._heads: dict[bytes, Head] = {}
@@ -92,7 +96,7 @@ class FastLane:
             await asyncio.sleep(_SWEEP_SECONDS)
             before = time.monotonic() - IDLE_SECONDS
             for connection in [held for held in self.connections if held.quiet_since < before]:
-                connection.close_if_idle()
+                connection.end_if_idle()
 
     async def close(self, seconds: float) -> None:
         """Let what was asked be answered, for `seconds` at most, then close."""

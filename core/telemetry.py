@@ -106,6 +106,7 @@ QUOTA_OPEN = Family("biaojie_quota_failed_open", "Requests let through because R
 HANDLE_REFUSED = Family(
     "biaojie_handle_refused", "Handle connections and answers over UDP refused by a bound", ("bound",)
 )
+HTTP_REFUSED = Family("biaojie_http_connections_refused", "HTTP connections refused because too many are open")
 EXPORTS = Family("biaojie_exports_running", "Exports that are being sent", kind="sum")
 BULK_JOBS = Family("biaojie_bulk_jobs", "Bulk jobs by state", ("state",), kind="max")
 BULK_ROWS = Family("biaojie_bulk_rows", "Rows of all bulk jobs, by what became of them", ("verdict",), kind="max")

@@ -18,11 +18,21 @@ _FORWARDING = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP",
 
 def is_confidential(request: web.Request, trusted: Sequence[Network]) -> bool:
     """Over TLS to us, or to a trusted proxy that says so; or on this machine, with no proxy between."""
-    if request.secure:
+    if is_over_tls(request, trusted):
         return True
     if trusted and is_within(request.remote, trusted):
-        return request.headers.getall("X-Forwarded-Proto", [""])[-1].strip().lower() == "https"
+        return False
     return _is_loopback(request.remote) and not any(name in request.headers for name in _FORWARDING)
+
+
+def is_over_tls(request: web.Request, trusted: Sequence[Network]) -> bool:
+    """To us, or to a trusted proxy that says so. It adds its word behind what the client sent, so the last one counts."""
+    if request.secure:
+        return True
+    if not (trusted and is_within(request.remote, trusted)):
+        return False
+    said = ",".join(request.headers.getall("X-Forwarded-Proto", [""]))
+    return said.rpartition(",")[2].strip().lower() == "https"
 
 
 def client_certificate(request: web.Request, header: str, trusted: Sequence[Network]) -> x509.Certificate | None:

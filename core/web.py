@@ -11,9 +11,11 @@ import orjson
 from aiohttp import HttpVersion10, HttpVersion11, web
 
 from core.addresses import Network, client_address
+from core.body_deadline import BodyStalled, body_deadline
 from core.errors import (
     BodyInvalid,
     BodyNotJson,
+    BodyOverdue,
     BodyTooLarge,
     FieldProblem,
     InternalError,
@@ -173,6 +175,8 @@ def preferred_language(request: web.Request) -> str:
 # What is left of a path, line feeds too: an identifier that must not have one is told so.
 REST_OF_PATH = "(?s:.+)"
 BODY_LIMIT: web.AppKey[int] = web.AppKey("body_limit", int)
+BODY_SECONDS: web.AppKey[int] = web.AppKey("body_seconds", int)
+_BODY_SECONDS = 60
 
 
 @web.middleware
@@ -185,7 +189,13 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         if request.version not in _SPOKEN:
             raise RequestMalformed(f"HTTP/{request.version.major}.{request.version.minor} is not spoken here")
-        response = await handler(request)
+        with body_deadline(request, request.app.get(BODY_SECONDS, _BODY_SECONDS)):
+            response = await handler(request)
+    except BodyStalled:
+        if request.writer.output_size > 0:  # nothing can be said any more
+            raise
+        response = _problem_response(request, BodyOverdue())
+        response.force_close()
     except Problem as problem:
         response = _problem_response(request, problem)
     except web.HTTPException as raised:

@@ -56,7 +56,7 @@ from core.sealing import Vault
 from core.settings import Settings
 from core.shared_cache import SharedCache
 from core.telemetry import DIRECTORY_VARIABLE
-from core.web import BODY_LIMIT, PROBLEM_PAGE, TRUSTED_PROXIES, add_fields, edge, json_answer
+from core.web import BODY_LIMIT, BODY_SECONDS, PROBLEM_PAGE, TRUSTED_PROXIES, add_fields, edge, json_answer
 from node import health, pages
 from node.background import Background
 from node.handle_administration import handle_administration
@@ -106,7 +106,7 @@ def make_app(settings: Settings, worker: int) -> web.Application:
     """The application of one worker; it connects when it starts and lets go when it stops."""
     app = web.Application(middlewares=[edge, registry.snms.edge.snms_edge], client_max_size=settings.body_limit_bytes)
     app[FAST_DOORS] = Doors()
-    app[BODY_LIMIT] = settings.body_limit_bytes
+    app[BODY_LIMIT], app[BODY_SECONDS] = settings.body_limit_bytes, settings.http_body_seconds
     app[TRUSTED_PROXIES] = settings.proxy_networks
     app[PROBLEM_PAGE] = pages.problem_page
     app[pages.NODE] = pages.NodeFacts(settings.node_name, settings.node_prefix, VERSION)
@@ -230,7 +230,15 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
     )
     probes = Probes(settings.probe_networks_parsed, settings.probe_key_ids)
     app[resolver.doors.RESOLVER] = Resolver(
-        lookup, directory, settings.node_prefix, settings.node_name, tally, probes, worker, _recursion(settings)
+        lookup,
+        directory,
+        settings.node_prefix,
+        settings.node_name,
+        tally,
+        probes,
+        worker,
+        _recursion(settings),
+        settings.base_url,
     )
     sessions = handle_administration(
         app,

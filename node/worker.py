@@ -12,7 +12,6 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ import uvloop
 from aiohttp import web
 
 from core.addresses import source_finder
+from core.connection_places import ConnectionPlaces
 from core.fast_lane import IDLE_SECONDS, FastLane
 from core.settings import Settings, load_settings
 from core.telemetry import start_logging
 from node.compose import FAST_DOORS, make_app
-from node.framework import framework
+from node.framework import Frameworks
 from node.handle_listening import handle_doors
 from node.https import https_doors
 from node.listening import listening_socket
@@ -69,17 +69,20 @@ async def serving(settings: Settings, number: int, stop_seconds: float = _STOP_S
     try:
         await runner.setup()
         assert runner.server is not None  # set by setup()
-        handed_over = partial(framework, runner.server, IDLE_SECONDS)
-        lane = FastLane(app[FAST_DOORS], handed_over, source_of=source_finder(settings.proxy_networks))
+        places = ConnectionPlaces(settings.http_connections, settings.http_connections_per_address)
+        handed_over = Frameworks(runner.server, IDLE_SECONDS, places)
+        source_of = source_finder(settings.proxy_networks)
+        lane = FastLane(app[FAST_DOORS], handed_over, source_of=source_of, places=places)
         listener = listening_socket(settings.http_host, settings.http_port)
         server = await loop.create_server(lane, sock=listener, backlog=_BACKLOG)
-        sweeping = asyncio.create_task(lane.sweep())
+        sweeping = [asyncio.create_task(part.sweep()) for part in (lane, handed_over)]
         try:
             async with handle_doors(settings, app.get(HANDLE), stop_seconds), https_doors(settings, handed_over):
                 yield
         finally:
             server.close()
-            sweeping.cancel()
+            for task in sweeping:
+                task.cancel()
             await lane.close(stop_seconds)
     finally:
         await runner.cleanup()

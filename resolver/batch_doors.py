@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -18,12 +19,13 @@ from core.errors import (
     PrefixNotAnswering,
     Problem,
     StoreUnavailable,
+    VersionNotReached,
 )
 from core.exchange import Ask, json_body, json_bytes_of
 from core.identifier import Identifier, parse_identifier
 from core.problems import brief
 from core.visibility import ANYBODY, Viewer
-from core.web import REQUEST_ID, ask_of, web_answer, whole_ask
+from core.web import REQUEST_ID, ask_of, read_at_most, web_answer
 from resolver.answers import handle_answer, withdrawn_answer
 from resolver.doors import RESOLVER
 from resolver.foreign_items import Foreign, ask_onwards
@@ -33,9 +35,10 @@ from resolver.ready_items import ReadyItems, found_item
 from resolver.recursion import filtered
 from resolver.referral import Referred, referral_answer
 from resolver.referring import count_referral
-from resolver.representations import openness, ready_answer, stale_header
-from resolver.room import Resolver
+from resolver.representations import headers_for, ready_answer
+from resolver.room import Resolver, require_version
 from resolver.usage.tally import Door
+from resolver.wishes import Wishes, wishes_of
 
 MAX_BATCH = 1_000
 LINES = "application/x-ndjson"
@@ -46,8 +49,10 @@ _ONE_REFUSED = (
     NotResponsible,
     PrefixNotAnswering,
     StoreUnavailable,
+    VersionNotReached,
 )
 _PATH = "/api/v1/resolve"
+_MOST_LIST_BYTES = 2 * 1024 * 1024  # nearly all of the longest list, with an escape for each byte, is below it
 _AT_ONCE = 500  # lines
 _MAX_LINE = 2_048  # bytes: an identifier of 255, were each byte an escape, and its quotes
 
@@ -58,30 +63,34 @@ def add_routes(app: web.Application) -> None:
 
 
 async def resolve_many(request: web.Request) -> web.StreamResponse:
-    """`{"identifiers": […]}` or a bare list: one answer each, in order. With `application/x-ndjson`: see `_stream`."""
+    """`{"identifiers": […]}` or a bare list: one answer each, in order. With `application/x-ndjson`: see `_stream`.
+
+    Raises `BodyTooLarge`, `BodyNotJson`, `BodyInvalid`."""
     resolver = request.app[RESOLVER]
     if request.content_type == LINES:
         return await _stream(request, resolver)
-    ask = await whole_ask(request)
+    ask = ask_of(request, await read_at_most(request, _MOST_LIST_BYTES))
     viewer = await resolver.viewer(ask)
-    answers = await _answers(resolver, ask, viewer, _asked(json_body(ask.body)))
+    answers = await _answers(resolver, ask, viewer, _asked(json_body(ask.body)), wishes_of(ask))
     body = b'{"items":[' + b",".join(answers) + b"]}"
-    return web_answer(json_bytes_of(body, headers=stale_header(resolver) | openness(viewer)))
+    return web_answer(json_bytes_of(body, headers=headers_for(resolver, viewer)))
 
 
-async def _answers(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str]) -> list[bytes]:
+async def _answers(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str], wishes: Wishes) -> list[bytes]:
     """The JSON of one answer for each, in order. What lies ready for anybody is taken as it is; the rest is looked up."""
     answers: list[bytes | None] = [None] * len(asked)
-    if viewer is ANYBODY:
+    if viewer is ANYBODY and wishes.plain:
         answers = ReadyItems(resolver, ask).take(asked)
     away = [position for position, answer in enumerate(answers) if answer is None]
-    rest = await _looked_up(resolver, ask, viewer, [asked[position] for position in away])
+    rest = await _looked_up(resolver, ask, viewer, [asked[position] for position in away], wishes)
     for position, told in zip(away, rest, strict=True):
         answers[position] = told if isinstance(told, bytes) else orjson.dumps(told)
     return cast("list[bytes]", answers)
 
 
-async def _looked_up(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str]) -> list[dict[str, Any] | bytes]:
+async def _looked_up(
+    resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[str], wishes: Wishes
+) -> list[dict[str, Any] | bytes]:
     answers: list[dict[str, Any] | bytes] = [b""] * len(asked)
     keys: dict[int, str] = {}
     foreign: dict[int, Identifier] = {}
@@ -99,7 +108,7 @@ async def _looked_up(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[s
     if resolver.recursion is not None and foreign:
         for position, said in (await ask_onwards(resolver.recursion, foreign)).items():
             answers[position] = _foreign(asked[position], said)
-    entries = await resolver.lookup.find_many(list(keys.values()))
+    entries = await resolver.find_many(list(keys.values()), wishes)
     for (position, key), entry in zip(keys.items(), entries, strict=True):
         text = asked[position]
         if isinstance(entry, Exception):
@@ -107,7 +116,7 @@ async def _looked_up(resolver: Resolver, ask: Ask, viewer: Viewer, asked: list[s
             continue
         resolver.count(ask, Door.BATCH, key, entry)
         try:
-            answers[position] = await _batch_answer(resolver, viewer, text, entry)
+            answers[position] = await _batch_answer(resolver, viewer, text, entry, wishes)
         except _ONE_REFUSED as problem:
             answers[position] = _refused(text, problem)
         except Referred as referred:
@@ -127,19 +136,23 @@ async def _stream(request: web.Request, resolver: Resolver) -> web.StreamRespons
 
     Only the lines of one turn are held, so their number has no limit, and a reader that does not read slows the sender
     down. A line that cannot be read is answered in its place. The last line is `{"summary": {"lines": n}}`: without it the
-    answer was broken off.
+    answer was broken off. Where answers may be stale the header says so, and the summary, which knows of what came later:
+    `"stale"` is the most seconds that any of them was.
     """
     ask = ask_of(request)
     viewer = await resolver.viewer(ask)
-    headers = {"Content-Type": LINES, "X-Request-Id": request[REQUEST_ID], **openness(viewer)}
+    wishes, stale = wishes_of(ask), resolver.lookup.stale_seconds
+    headers = {"Content-Type": LINES, "X-Request-Id": request[REQUEST_ID], **headers_for(resolver, viewer)}
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     count = 0
     async for lines in _turns(request.content.iter_any()):
-        answers = await _answers(resolver, ask, viewer, [_identifier_of(line) for line in lines])
+        answers = await _answers(resolver, ask, viewer, [_identifier_of(line) for line in lines], wishes)
+        stale = max(stale, resolver.lookup.stale_seconds)
         await response.write(b"\n".join((*answers, b"")))
         count += len(lines)
-    await response.write(orjson.dumps({"summary": {"lines": count}}) + b"\n")
+    summary = {"lines": count} | ({"stale": math.ceil(stale)} if stale else {})
+    await response.write(orjson.dumps({"summary": summary}) + b"\n")
     await response.write_eof()
     return response
 
@@ -173,11 +186,14 @@ def _identifier_of(line: bytes) -> str:
     return line.decode(errors="replace")
 
 
-async def _batch_answer(resolver: Resolver, viewer: Viewer, asked: str, entry: Entry | None) -> dict[str, Any] | bytes:
+async def _batch_answer(
+    resolver: Resolver, viewer: Viewer, asked: str, entry: Entry | None, wishes: Wishes
+) -> dict[str, Any] | bytes:
     if entry is None:
         return _refused(asked, IdentifierUnknown())
+    require_version(entry.record, wishes)
     if entry.aliased:
-        entry, _ = await resolver.follow(entry)
+        entry, _ = await resolver.follow(entry, wishes)
     record = entry.record
     if record.withdrawn:
         return {"identifier": asked, "status": "withdrawn", **withdrawn_answer(record)}
@@ -199,7 +215,7 @@ def _referred(asked: str, referred: Referred) -> dict[str, Any]:
 
 def _refused(asked: str, problem: Problem) -> dict[str, Any]:
     words = {IdentifierUnknown: "unknown", IdentifierMalformed: "malformed", NotResponsible: "not-responsible"}
-    words |= {PrefixNotAnswering: "suspended", AliasLoop: "alias-loop"}
+    words |= {PrefixNotAnswering: "suspended", AliasLoop: "alias-loop", VersionNotReached: "version-not-reached"}
     status = words.get(type(problem), "unavailable")
     problem.extra.clear()
     return {"identifier": asked, "status": status, "responseCode": problem.handle_code, "problem": brief(problem)}

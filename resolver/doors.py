@@ -16,16 +16,16 @@ from core.errors import (
 from core.exchange import Answer, Ask, json_of
 from core.handle.administration import Administration, Administrator
 from core.identifier import Identifier
-from core.negotiation import wants
+from core.negotiation import etag_matches, wants
 from core.page import html_response
 from core.record import Record
 from core.visibility import ANYBODY, Viewer
 from core.web import REST_OF_PATH, ask_of, web_answer
 from resolver.administered import ADMINISTRATORS, is_administrators, seen_by
 from resolver.gs1.doors import WELL_KNOWN, describe
-from resolver.leading import canonical, lead
+from resolver.leading import canonical, lead, reach
 from resolver.memory import Entry
-from resolver.pages import record_page, withdrawn_page
+from resolver.pages import page_tag, record_page, withdrawn_page
 from resolver.preflight import HANDLE_PATHS, preflight
 from resolver.referral import Referred, web_address
 from resolver.referring import MULTIPLE_CHOICES, count_referral, referral, referral_page, referring
@@ -61,7 +61,10 @@ async def handle_json(resolver: Resolver, ask: Ask) -> Answer:
     """`GET /api/handles/{identifier}`: the Handle.Net JSON form; a key shows what its holder may see. See `Wishes`."""
     identifier, wishes = read_identifier(ask, HANDLES), wishes_of(ask)
     viewer = await resolver.viewer(ask)
-    return await _found(resolver, ask, Door.HANDLE_JSON, identifier, viewer, wishes)
+    if wishes.info or wishes.explain:
+        return await _about(resolver, ask, Door.HANDLE_JSON, identifier, viewer, wishes)
+    entry, aliases = await resolver.follow(await resolver.entry(ask, Door.HANDLE_JSON, identifier, wishes), wishes)
+    return canonical(record_json(resolver, ask, viewer, entry, wishes), entry, aliases)
 
 
 @referring(Door.NEGOTIATED)
@@ -70,24 +73,27 @@ async def negotiated(resolver: Resolver, ask: Ask) -> Answer:
     identifier, wishes = read_identifier(ask, "/"), wishes_of(ask)
     viewer = await resolver.viewer(ask)
     if wishes.info or wishes.explain:
-        return await _found(resolver, ask, Door.NEGOTIATED, identifier, viewer, wishes)
+        return await _about(resolver, ask, Door.NEGOTIATED, identifier, viewer, wishes)
     answer, entry, aliases = await lead(resolver, ask, identifier, viewer, wishes, headers_for(resolver, viewer))
     moved = redirect_of(resolver, ask, entry) if answer is None and _may_redirect(ask) else False
     return canonical(answer or moved or record_json(resolver, ask, viewer, entry, wishes), entry, aliases)
 
 
-async def _found(
+async def _about(
     resolver: Resolver, ask: Ask, door: Door, identifier: Identifier, viewer: Viewer, wishes: Wishes
 ) -> Answer:
-    in_memory = wishes.explain and resolver.lookup.held(resolver.key(identifier)) is not None
-    entry, aliases = await resolver.follow(await resolver.entry(ask, door, identifier, wishes), wishes)
+    """What is told about the record that the door answers from."""
+    began = time.monotonic()
+    if door is Door.NEGOTIATED:
+        entry, aliases, linked = await reach(resolver, ask, identifier, viewer, wishes)
+    else:
+        entry, aliases = await resolver.follow(await resolver.entry(ask, door, identifier, wishes), wishes)
+        linked = False
+    if not wishes.explain:
+        return await _informed(resolver, entry.record)
     moved = redirect_of(resolver, ask, entry) if door is Door.NEGOTIATED and _may_redirect(ask) else False
-    if wishes.explain:
-        tier = "memory" if in_memory and not wishes.authoritative else entry.origin
-        return _explained(resolver, entry, tier, rule_of(ask, door, bool(moved)), aliases)
-    if wishes.info:
-        return _informed(resolver, entry.record)
-    return canonical(moved or record_json(resolver, ask, viewer, entry, wishes), entry, aliases)
+    tier = "memory" if entry.stored_at < began and not wishes.authoritative else entry.origin
+    return _explained(resolver, entry, tier, rule_of(ask, door, bool(moved), linked), aliases)
 
 
 def _explained(resolver: Resolver, entry: Entry, tier: str, rule: str, aliases: tuple[str, ...]) -> Answer:
@@ -96,9 +102,10 @@ def _explained(resolver: Resolver, entry: Entry, tier: str, rule: str, aliases: 
     return json_of(told, headers=OPEN | {"Cache-Control": "no-store"})
 
 
-def _informed(resolver: Resolver, record: Record) -> Answer:
+async def _informed(resolver: Resolver, record: Record) -> Answer:
     prefix = resolver.directory.prefix(record.key.partition("/")[0])
-    told = info_of(record, prefix, resolver.directory.template(record.template_id))
+    template, holder = resolver.directory.template(record.template_id), await resolver.holder(record)
+    told = info_of(record, prefix, template, holder)
     return json_of(told, headers=headers_of(record) | stale_header(resolver))
 
 
@@ -144,11 +151,11 @@ async def _for_browser(resolver: Resolver, ask: Ask) -> web.Response:
     identifier, wishes = read_identifier(ask, "/"), wishes_of(ask)
     viewer = await resolver.viewer(ask)
     if wishes.info or wishes.explain:
-        return web_answer(await _found(resolver, ask, Door.NEGOTIATED, identifier, viewer, wishes))
+        return web_answer(await _about(resolver, ask, Door.NEGOTIATED, identifier, viewer, wishes))
     answer, entry, aliases = await lead(resolver, ask, identifier, viewer, wishes, headers_for(resolver, viewer))
     if there := answer or (_may_redirect(ask) and redirect_of(resolver, ask, entry)):
         return web_answer(canonical(there, entry, aliases))
-    return _page(resolver, ask, entry.record)
+    return await _page(resolver, ask, entry.record)
 
 
 def _referred_page(resolver: Resolver, ask: Ask, referred: Referred) -> web.Response:
@@ -162,7 +169,8 @@ def _referred_page(resolver: Resolver, ask: Ask, referred: Referred) -> web.Resp
 
 
 async def _gs1_resolver(request: web.Request) -> web.Response:
-    return describe(request, request.app[RESOLVER].node_name)
+    resolver = request.app[RESOLVER]
+    return describe(request, resolver.node_name, resolver.base_url)
 
 
 def read_identifier(ask: Ask, before: str) -> Identifier:
@@ -177,13 +185,15 @@ def _may_redirect(ask: Ask) -> bool:
     return wants(ask.headers.get("accept", "")) != "json" and not (ask.raw_query and "noredirect" in ask.query)
 
 
-def _page(resolver: Resolver, ask: Ask, record: Record) -> web.Response:
-    """For people. Without an ETag: the tag names the JSON answer, and a page has two languages."""
+async def _page(resolver: Resolver, ask: Ask, record: Record) -> web.Response:
+    """For people. Its tag is weak and of its whole text: a name, a template or a suspension changes it as a new version does."""
     headers = {**OPEN, **stale_header(resolver)}
+    names, node, holder = resolver.directory, resolver.node_name, await resolver.holder(record)
     if record.withdrawn:
-        page = withdrawn_page(resolver.directory, record, resolver.node_name, ask.language, ask.raw_query)
-        return html_response(page, 410, headers)
-    stale = resolver.lookup.stale_seconds
-    return html_response(
-        record_page(resolver.directory, record, resolver.node_name, ask.language, stale, ask.raw_query), 200, headers
-    )
+        return html_response(withdrawn_page(names, record, node, ask.language, ask.raw_query, holder), 410, headers)
+    page = record_page(names, record, node, ask.language, resolver.lookup.stale_seconds, ask.raw_query, holder)
+    tag = page_tag(page, record.version, ask.language)
+    headers["ETag"] = f"W/{tag}"
+    if etag_matches(ask.headers.get("if-none-match", ""), tag, weakly=True):
+        return web.Response(status=304, headers=headers)
+    return html_response(page, 200, headers)

@@ -14,7 +14,7 @@ from resolver.administered import is_administrators
 from resolver.doors import HANDLES, HANDLES_ROUTE, NEGOTIATED_ROUTE, handle_json, negotiated, read_identifier
 from resolver.linking import asks_for_links
 from resolver.memory import Entry
-from resolver.ready import ReadyAnswers, request_line
+from resolver.ready import MOST_READY_BYTES, ReadyAnswers, request_line
 from resolver.referral import Referred
 from resolver.representations import ready_answer, redirect_of
 from resolver.room import Resolver
@@ -43,17 +43,19 @@ def _fast_handle_json(resolver: Resolver, ask: Ask) -> Said:
     if not _is_usual(entry):
         return handle_json(resolver, ask)
     resolver.count(ask, Door.HANDLE_JSON, key, entry)
-    if not entry.record.key.startswith(PREFIX_RECORDS):  # whose prefix is looked at each time
+    answer = ready_answer(resolver, entry)
+    # Of a prefix record the prefix is looked at each time.
+    if len(answer.body) <= MOST_READY_BYTES and not entry.record.key.startswith(PREFIX_RECORDS):
         resolver.lookup.memory.keep_line(entry, request_line(ask.raw_path))
-    return ready_answer(resolver, entry)
+    return answer
 
 
 def _fast_negotiated(resolver: Resolver, ask: Ask) -> Said:
-    """Where the first segment looks like a prefix: the node's own pages have no dot there."""
+    """Where the first segment looks like a prefix: the node's own pages have no dot there, or begin with it (`.well-known`)."""
     first, slash, _ = ask.raw_path[1:].partition("/")
     if speaks_gs1(ask.raw_path[1:]):
         return None if wants(ask.headers.get("accept", "")) == "html" else negotiated(resolver, ask)
-    if "." not in first or not slash or wants(ask.headers.get("accept", "")) == "html":
+    if "." not in first[1:] or not slash or wants(ask.headers.get("accept", "")) == "html":
         return None
     if asks_for_links(ask) or (key := _plain_key(resolver, ask, "/")) is None:
         return negotiated(resolver, ask)

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
@@ -146,6 +146,14 @@ class Lookup:
         if away:
             await self._find_away(list(away), found)
         return [found[key] for key in keys]
+
+    async def find_many_newer(self, keys: Sequence[str], at_least: int) -> list[Entry | Exception | None]:
+        """As `find_newer` of each, in order and in common trips; a key that could not be read gets its own problem."""
+        found = await asyncio.gather(*(self.find_newer(key, at_least) for key in keys), return_exceptions=True)
+        for one in found:
+            if isinstance(one, BaseException) and not isinstance(one, Exception):
+                raise one
+        return cast("list[Entry | Exception | None]", found)
 
     async def _find_away(self, keys: list[str], found: dict[str, Entry | Exception | None]) -> None:
         """Add to `found` what memory does not hold."""

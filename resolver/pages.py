@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any, Protocol
 
@@ -25,9 +26,16 @@ class Names(Protocol):
 
 
 def record_page(
-    directory: Names, record: Record, node_name: str, language: str, stale_seconds: float, query: str = ""
+    directory: Names,
+    record: Record,
+    node_name: str,
+    language: str,
+    stale_seconds: float,
+    query: str = "",
+    holder: str | None = None,
 ) -> str:
-    """The page of a registered identifier; public values only. `query` is the request's, for the language link."""
+    """The page of a registered identifier; public values only. `query` is the request's, for the language link; `holder` whom
+    it was transferred to, empty where the name is not known, None where nobody."""
     values = public_values(record)
     if not query and redirect_target(values) is not None:
         query = "noredirect"  # or the other language would be the manufacturer's site
@@ -42,14 +50,24 @@ def record_page(
         name=str(name.data).strip() if name else None,
         values=shown_values([value for value in values if value is not name], template, language),
         stale=math.ceil(stale_seconds),
+        holder=holder,
         **_owner(directory, record),
     )
 
 
-def withdrawn_page(directory: Names, record: Record, node_name: str, language: str, query: str = "") -> str:
+def withdrawn_page(
+    directory: Names, record: Record, node_name: str, language: str, query: str = "", holder: str | None = None
+) -> str:
     """The page of a withdrawn identifier: when, why, and what took its place. None of its values."""
     reader = Reader(node_name, language, query)
-    return render_page(PAGES, "withdrawn.html", TEXTS, reader, record=record, **_owner(directory, record))
+    return render_page(
+        PAGES, "withdrawn.html", TEXTS, reader, record=record, holder=holder, **_owner(directory, record)
+    )
+
+
+def page_tag(page: str, version: int, language: str) -> str:
+    """The entity tag of a page, without the mark that it is weak."""
+    return f'"{version}-{language}-{hashlib.blake2b(page.encode(), digest_size=8).hexdigest()}"'
 
 
 def _owner(directory: Names, record: Record) -> dict[str, Any]:

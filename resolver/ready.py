@@ -21,6 +21,9 @@ from resolver.wishes import AT_LEAST_HEADER
 # Fields that make an answer one for this reader, or name another source or id for the request.
 _PARTICULAR = frozenset(("authorization", "if-none-match", AT_LEAST_HEADER, "x-forwarded-for", "x-request-id"))
 
+# Of an answer that lies ready: a worker gathers all for which requests came at once. Larger ones have a door, as any other.
+MOST_READY_BYTES = 8 * 1024
+
 
 def request_line(path: str) -> bytes:
     """Of a GET without a query; `path` as sent."""

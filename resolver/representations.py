@@ -34,14 +34,20 @@ def redirect_of(resolver: Resolver, ask: Ask, entry: Entry) -> Answer | Literal[
         values = [] if record.withdrawn else public_values(record)
         entry.locations = locations_of(values)
         target = redirect_target(values)
-        entry.moved = False if target is None else Answer(302, b"", {"Location": target, **headers_of(record)})
+        entry.moved = False if target is None else Answer(302, b"", {"Location": target, **_moved_headers(record)})
         if entry.moved:
             resolver.lookup.count_answer(entry, entry.moved)
     if entry.locations:
         wanted = ask.query.getall("locatt", [])[:_MOST_WANTED] if ask.raw_query else []
         if (chosen := choose_location(entry.locations, wanted, random)) is not None:
-            return _aged(resolver, Answer(302, b"", {"Location": chosen.href, **headers_of(entry.record)}))
+            return _aged(resolver, Answer(302, b"", {"Location": chosen.href, **_moved_headers(entry.record)}))
     return entry.moved and _aged(resolver, entry.moved)
+
+
+def _moved_headers(record: Record) -> dict[str, str]:
+    """A tag of its own, weak, lest a cache take the redirect for the JSON of the same address. Preconditions do not apply to
+    a redirect (RFC 9110 §13.2.1)."""
+    return {**OPEN, "ETag": f'W/"{record.version}-302"'}
 
 
 def ready_answer(resolver: Resolver, entry: Entry) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.access import Prefix
@@ -12,6 +13,7 @@ from core.errors import (
     IdentifierUnknown,
     NotResponsible,
     PrefixNotAnswering,
+    StoreUnavailable,
     VersionNotReached,
 )
 from core.exchange import Ask, now
@@ -33,7 +35,8 @@ MOST_ALIASES = 4
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """What the doors need. `node_prefix` has ASCII letters in upper case."""
+    """What the doors need. `node_prefix` has ASCII letters in upper case; `base_url` is where users reach the node, empty
+    where nobody said."""
 
     lookup: Lookup
     directory: Directory
@@ -43,6 +46,7 @@ class Resolver:
     probes: Probes
     worker: int = 0
     recursion: Recursion | None = None
+    base_url: str = ""
 
     def key(self, identifier: Identifier) -> str:
         """The canonical key by the rule of the identifier's prefix.
@@ -96,6 +100,17 @@ class Resolver:
         prefix = self.directory.prefix(record.key.partition("/")[0])
         return visible(record, viewer, prefix.enterprise_id if prefix else None, now())
 
+    async def holder(self, record: Record) -> str | None:
+        """The name of the enterprise that a record was transferred to, empty where that is not known at the moment; None where
+        it is held by the enterprise of its prefix."""
+        prefix = self.directory.prefix(record.key.partition("/")[0])
+        if record.owner_id is None or (prefix is not None and prefix.enterprise_id == record.owner_id):
+            return None
+        try:
+            return await self.directory.enterprise_name(record.owner_id, ask=not self.lookup.stale_seconds) or ""
+        except StoreUnavailable:
+            return ""
+
     async def entry(self, ask: Ask, door: Door, identifier: Identifier, wishes: Wishes = PLAIN) -> Entry:
         """The record, withdrawn or not, counted as a resolution.
 
@@ -109,14 +124,14 @@ class Resolver:
         self.count(ask, door, key, found)
         if found is None:
             raise unknown(identifier)
-        if found.record.version < wishes.at_least:
-            has = found.record.version
-            raise VersionNotReached(
-                f"{identifier} is at version {has}; you asked for {wishes.at_least} or newer",
-                f"{identifier} 当前版本为 {has}，您要求不低于 {wishes.at_least}",
-                version=has,
-            )
+        require_version(found.record, wishes)
         return found
+
+    async def find_many(self, keys: Sequence[str], wishes: Wishes) -> list[Entry | Exception | None]:
+        """As `Lookup.find_many`, from where it is fresh enough for the reader. Nothing is counted."""
+        if wishes.at_least or wishes.authoritative:
+            return await self.lookup.find_many_newer(keys, 0 if wishes.authoritative else wishes.at_least)
+        return await self.lookup.find_many(keys)
 
     async def follow(self, entry: Entry, wishes: Wishes = PLAIN) -> tuple[Entry, tuple[str, ...]]:
         """Where the aliases lead that begin at a record (RFC 3651 §3.2.5), and the identifiers on the way, none where it is
@@ -135,7 +150,8 @@ class Resolver:
                     f"始于 {way[0].identifier} 的别名链没有终点",
                     aliases=[one.identifier for one in way],
                 )
-            if (found := await self.lookup.find(key)) is None:
+            found = await (self.lookup.find_newer(key, 0) if wishes.authoritative else self.lookup.find(key))
+            if found is None:
                 raise unknown(named)
             entry = found
         return entry, tuple(one.identifier for one in way)
@@ -147,6 +163,16 @@ class Resolver:
         if found is None and self.directory.prefix(prefix) is None:
             prefix = ""
         self.tally.add(prefix, door, outcome, self.probes.mark(ask.source, ask.headers))
+
+
+def require_version(record: Record, wishes: Wishes) -> None:
+    """Raises `VersionNotReached`."""
+    if (has := record.version) < wishes.at_least:
+        raise VersionNotReached(
+            f"{record.identifier} is at version {has}; you asked for {wishes.at_least} or newer",
+            f"{record.identifier} 当前版本为 {has}，您要求不低于 {wishes.at_least}",
+            version=has,
+        )
 
 
 def alias_of(record: Record) -> Identifier | None:

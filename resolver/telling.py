@@ -18,13 +18,23 @@ RULES = {
     "handle-json": ("This door gives Handle JSON", "该接口返回 Handle JSON"),
     "accept-json": ("Accept likes JSON best", "Accept 优先 JSON"),
     "accept-html": ("Accept likes HTML best", "Accept 优先 HTML"),
+    "links": (
+        "Links answer, by type or by the rules of GS1 Digital Link",
+        "按链接类型或 GS1 Digital Link 规则以链接应答",
+    ),
     "url-value": ("There is a URL value, and JSON was not asked for", "存在 URL 值，且未要求 JSON"),
     "no-url-value": ("There is no URL value to go to", "没有可跳转的 URL 值"),
 }
 
 
-def info_of(record: Record, prefix: Prefix | None, template: Template | None) -> dict[str, Any]:
-    """Who registered it, under which template and prefix, what its status is; of the values only their number."""
+def info_of(
+    record: Record, prefix: Prefix | None, template: Template | None, holder: str | None = None
+) -> dict[str, Any]:
+    """Who registered it and who holds it, under which template and prefix, what its status is; none of its values.
+
+    `holder` is whom it was transferred to, empty where the name is not known; None: the enterprise of its prefix has it.
+    """
+    maker = None if prefix is None else prefix.enterprise_name
     told: dict[str, Any] = {
         "identifier": record.identifier,
         "status": "withdrawn" if record.withdrawn else "active",
@@ -32,7 +42,8 @@ def info_of(record: Record, prefix: Prefix | None, template: Template | None) ->
         "registered_at": rfc3339(record.created_at),
         "changed_at": rfc3339(record.changed_at),
         "prefix": None if prefix is None else {"prefix": prefix.shown, "suspended": prefix.suspended},
-        "registered_by": None if prefix is None else {"name": prefix.enterprise_name},
+        "registered_by": None if maker is None else {"name": maker},
+        "held_by": {"name": holder or None} if holder is not None else None if maker is None else {"name": maker},
         "template": None if template is None else template.identifier,
     }
     if record.withdrawn:
@@ -59,10 +70,12 @@ def explanation_of(
     }
 
 
-def rule_of(ask: Ask, door: Door, moved: bool) -> str:
+def rule_of(ask: Ask, door: Door, moved: bool, linked: bool) -> str:
     """Why the answer has the form that it has."""
     if door is Door.HANDLE_JSON:
         return "handle-json"
+    if linked:
+        return "links"
     likes = wants(ask.headers.get("accept", ""))
     if likes == "json":
         return "accept-json"

@@ -8,6 +8,8 @@ TEXTS: Texts = {
     "registered-here": ("已在本节点注册", "Registered at this node"),
     "withdrawn-chip": ("已注销", "Withdrawn"),
     "maker": ("生产企业", "Manufacturer"),
+    "holder": ("现持有方", "Held now by"),
+    "holder-unknown": ("另一家企业", "another enterprise"),
     "maker-unknown": ("本节点没有该前缀的企业信息", "This node has no enterprise on record for this prefix"),
     "values": ("标识信息", "What this identifier says"),
     "no-values": (

@@ -45,6 +45,7 @@ Problem                              status  slug
 │   └── LinkUnknown                  404     link-unknown
 ├── MethodNotAllowed                 405     method-not-allowed
 ├── LinkNotAcceptable                406     link-not-acceptable
+├── BodyOverdue                      408     body-overdue
 ├── Conflict                         409
 │   ├── IdentifierConflict           409     identifier-conflict
 │   ├── IdentifierWithdrawn          409     identifier-withdrawn
@@ -177,6 +178,7 @@ from core.errors.tree import (
     ApplicationsTooMany,
     BadRequest,
     BodyInvalid,
+    BodyOverdue,
     BodyTooLarge,
     Conflict,
     DiskFull,
@@ -215,6 +217,7 @@ __all__ = [
     "BadRequest",
     "BodyInvalid",
     "BodyNotJson",
+    "BodyOverdue",
     "BodyTooLarge",
     "BulkFilesAway",
     "BulkJobState",

@@ -107,6 +107,17 @@ class LinkNotAcceptable(Problem):
     remedy_zh = "请放宽 Accept，或用 linkType=linkset 读取全部链接。"
 
 
+class BodyOverdue(Problem):
+    slug = "body-overdue"
+    status = 408
+    title_en = "The body did not come"
+    title_zh = "请求体未按时到达"
+    remedy_en = (
+        "Send the whole body at once, of the length that the headers say; a proxy or a slow line may have held it up."
+    )
+    remedy_zh = "请一次发送完整的请求体，长度与请求头一致；也可能被中间代理或缓慢的网络耽搁。"
+
+
 class Conflict(Problem):
     slug = "conflict"
     status = 409

@@ -75,6 +75,27 @@ class ServingSettings(BaseSettings):
         "`X-Forwarded-For` says where a call comes from",
         "节点前置代理所在的网络，用逗号分隔，如 10.0.0.0/8；仅当连接来自这些网络时，才按 `X-Forwarded-For` 判断来源地址",
     )
+    http_connections: int = setting(
+        20_000,
+        "HTTP connections of each worker, at most; more are closed at once",
+        "每个工作进程最多的 HTTP 连接数，超出的立即关闭",
+        ge=1,
+        le=1_000_000,
+    )
+    http_connections_per_address: int = setting(
+        5_000,
+        "And of one IPv4 address, or one /64 of IPv6; a proxy before the node is one address",
+        "其中来自同一 IPv4 地址（或同一 IPv6 /64 网段）的最多连接数；节点前置代理计为一个地址",
+        ge=1,
+        le=1_000_000,
+    )
+    http_body_seconds: int = setting(
+        60,
+        "For how long nothing of a request's body may come; then 408 is the answer",
+        "请求体连续多久没有数据到达即以 408 应答",
+        ge=1,
+        le=3_600,
+    )
     workers: int = setting(
         0,
         "Worker processes that share the port; 0: one per core",

@@ -11,6 +11,9 @@ SELECT * FROM held_prefix WHERE prefix = $1
 -- name: some_prefixes
 SELECT * FROM held_prefix WHERE prefix = ANY ($1::text[])
 
+-- name: enterprise_name
+SELECT name FROM enterprise WHERE id = $1
+
 -- name: all_templates
 SELECT id, key, identifier, items::text AS items, rules::text AS rules, version, retired, facts::text AS facts
 FROM template

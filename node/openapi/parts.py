@@ -43,6 +43,7 @@ def operation(
     if body:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
         made["responses"]["400"] = problem("The body is not JSON", "请求体不是 JSON") | made["responses"].get("400", {})
+        made["responses"]["408"] = made["responses"].get("408") or problem("The body did not come", "请求体未按时到达")
         made["responses"]["413"] = made["responses"].get("413") or problem("The body is too large", "请求体过大")
     made["responses"]["503"] = made["responses"].get("503") or problem(
         "PostgreSQL cannot be reached: Retry-After", "数据库无法访问，请按 Retry-After 重试"

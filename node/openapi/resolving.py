@@ -50,11 +50,7 @@ def resolving() -> Schema:
             "前缀已被暂停，停止解析；或附带的密钥不允许从此地址使用",
         ),
     }
-    asked = [
-        query("pretty", TEXT, "Present: indented", "带上此参数时缩进输出"),
-        query(
-            "publicOnly", TEXT, "`true`: with a key too, only what anybody sees", "`true` 时即使带密钥也只返回公开值"
-        ),
+    freshness = [
         query("auth", TEXT, "`true`: read from the database, past every cache", "`true` 时绕过缓存直接读数据库"),
         query(
             "min_version",
@@ -64,19 +60,26 @@ def resolving() -> Schema:
             "不接受更旧的版本（也可用请求头 `If-Version-At-Least`）：填写变更时返回的版本号，任一进程都会给出该变更；尚无该版本时返回 412",
         ),
         query(
+            "ignore_aliases", TEXT, "`true`: the record itself, were it an alias", "`true` 时返回记录本身，不跟随别名"
+        ),
+    ]
+    asked = [
+        query("pretty", TEXT, "Present: indented", "带上此参数时缩进输出"),
+        query(
+            "publicOnly", TEXT, "`true`: with a key too, only what anybody sees", "`true` 时即使带密钥也只返回公开值"
+        ),
+        *freshness,
+        query(
             "info",
             TEXT,
-            "Present: whose it is and its status instead of its values",
-            "带上此参数时返回归属与状态，不返回值",
+            "Present: whose it is (registered by, held by) and its status instead of its values",
+            "带上此参数时返回归属（登记方、现持有方）与状态，不返回值",
         ),
         query(
             "explain",
             TEXT,
             "Present: which cache answered, how old it is, and why in this form",
             "带上此参数时说明由哪级缓存应答、数据多久以前读取、为何采用此形式",
-        ),
-        query(
-            "ignore_aliases", TEXT, "`true`: the record itself, were it an alias", "`true` 时返回记录本身，不跟随别名"
         ),
     ]
     linking = [
@@ -117,6 +120,12 @@ def resolving() -> Schema:
                         {"type": "array", "items": WHOLE},
                         "Or with these indexes; with types, a union",
                         "返回这些索引的值；与 `type` 同用时取并集",
+                    ),
+                    query(
+                        "cert",
+                        TEXT,
+                        "Ignored: answers are signed in the Handle protocol (certified flag); here TLS vouches for them",
+                        "忽略：签名应答由 Handle 协议提供（certified 标志），此处由 TLS 保证",
                     ),
                 ],
             )
@@ -173,13 +182,18 @@ def resolving() -> Schema:
                 "resolveMany",
                 "Resolving 解析",
                 f"Resolve up to {MAX_RESOLVE} identifiers: one answer each, in order. As `application/x-ndjson`, an identifier "
-                f"a line, any number: lines of answers, and a last one that counts them. 批量解析，一次最多 {MAX_RESOLVE} 个，"
-                "按顺序逐一应答；以 application/x-ndjson 逐行提交时数量不限，逐行应答，末行为总数。",
+                "a line, any number: lines of answers, and a last one that counts them (and says `stale`, in seconds, where they "
+                "may be so). `min_version` is of each identifier: one that is older is `version-not-reached`. "
+                f"批量解析，一次最多 {MAX_RESOLVE} 个，"
+                "按顺序逐一应答；以 application/x-ndjson 逐行提交时数量不限，逐行应答，末行为总数（数据可能过时时附 `stale` 秒数）。"
+                "`min_version` 对每个标识生效，未达到者为 `version-not-reached`。",
                 {
                     "200": json("Answers", "逐项应答", object_({"items": list_(ref("BatchAnswer"))})),
                     **_WITH_A_KEY,
+                    "400": problem("A parameter cannot be understood", "参数无法解析"),
                     "422": problem("Not such a list", "不是符合要求的列表"),
                 },
+                parameters=freshness,
                 body=object_(
                     {"identifiers": list_(TEXT, MAX_RESOLVE)}, example={"identifiers": [EXAMPLE, "88.118.8/unknown"]}
                 ),

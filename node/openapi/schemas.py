@@ -124,12 +124,16 @@ def schemas() -> Schema:
                         "malformed",
                         "not-responsible",
                         "suspended",
+                        "alias-loop",
+                        "version-not-reached",
+                        "referred",
                         "unavailable",
                     ]
                 }
                 | said(
                     "Unavailable: could not be read now, try again",
-                    "依次为：已找到、已注销、未注册、格式不正确、不由本节点解析、前缀已暂停解析、暂时无法读取",
+                    "依次为：已找到、已注销、未注册、格式不正确、不由本节点解析、前缀已暂停解析、别名循环、版本未达到要求、"
+                    "由企业自有节点解析、暂时无法读取",
                 ),
                 **handle,
                 "withdrawn": withdrawn,

@@ -55,8 +55,13 @@ def takeover() -> Schema:
     back = operation(
         "handBackTakeover",
         "Operation 运维",
-        "A signed offer to hand resolution back; taken when nothing differs. 接收签名的交还请求；数据一致后恢复。",
-        {"200": json("Countersigned answer", "会签后的答复", document), **refused},
+        "A signed offer to hand resolution back; taken when nothing differs, with what the top level changed meanwhile. Send it "
+        "again for the outcome. 接收签名的交还请求；数据一致后恢复，并写入接管期间的变更；重发同一请求以取得结果。",
+        {
+            "200": json("Countersigned answer", "会签后的答复", document),
+            "202": json("Is being compared", "正在核对", status),
+            **refused,
+        },
         body=sent,
     )
     for one in (read, back):

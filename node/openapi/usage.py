@@ -21,7 +21,10 @@ from resolver.usage.tally import Door, Outcome
 
 
 def usage() -> Schema:
-    item = object_({"at": TIME, "registrations": WHOLE, "resolutions": WHOLE, "probes": WHOLE})
+    registrations = {"type": ["integer", "null"]} | said(
+        "Null by the minute: they are counted by hour", "按分钟统计时为 null：注册量按小时累计"
+    )
+    item = object_({"at": TIME, "registrations": registrations, "resolutions": WHOLE, "probes": WHOLE})
     kind = object_(
         {
             "door": {"enum": list(Door)},
@@ -44,7 +47,7 @@ def usage() -> Schema:
             "to": TIME,
             "by": {"enum": list(STEPS)},
             "resolutions": WHOLE,
-            "registrations": WHOLE,
+            "registrations": registrations,
             "items": list_(item),
             "kinds": list_(kind) | said("Of the whole days that the time touches", "所涉及整日内的分类"),
             "lost": object_({"resolutions": WHOLE, "runs": WHOLE, "runs_of_unknown_loss": WHOLE}),

@@ -1,4 +1,5 @@
-"""How often somebody may try to log in: failed attempts by name and source, and by source alone. Pure.
+"""How often somebody may try to log in: failed attempts by name and source, and by source alone; of IPv6 a source
+is a /64. Pure.
 
 The generic cell rate algorithm (ITU-T I.371): one number for each key, the time at which all its attempts are paid off.
 An attempt is charged when it begins and given back when it succeeds, so that many at once are not all waved through.
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from core.arrivals import network_of
 
 KEYS_HELD = 10_000
 
@@ -59,4 +62,5 @@ class Attempts:
 
 
 def _keys(name: str, source: str) -> tuple[tuple[str, Allowance], ...]:
-    return (f"{source} {name}", NAME), (source, SOURCE)
+    network = network_of(source)
+    return (f"{network} {name}", NAME), (network, SOURCE)

@@ -9,7 +9,8 @@ import orjson
 from aiohttp import web
 
 from core.access import Principal
-from core.errors import CredentialMissing, InternalError, MethodNotAllowed, PageUnknown, Problem
+from core.body_deadline import BodyStalled
+from core.errors import BodyOverdue, CredentialMissing, InternalError, MethodNotAllowed, PageUnknown, Problem
 from core.web import REQUEST_ID, Handler, json_answer, json_bytes, now, source_of
 from registry.doors import REGISTRY
 from registry.room import Registry
@@ -39,6 +40,8 @@ async def snms_edge(request: web.Request, handler: Handler) -> web.StreamRespons
         return failed(MethodNotAllowed(headers={"Allow": ", ".join(sorted(refused.allowed_methods))}))
     except web.HTTPException:
         return failed(PageUnknown())
+    except BodyStalled:
+        return failed(BodyOverdue())
     except Exception:  # the edge of this door: the caller gets its envelope and the log the trace
         log.exception("request %s %s failed (%s)", request.method, request.path, request.get(REQUEST_ID, ""))
         return failed(InternalError())

@@ -2,7 +2,7 @@
 
 They lie in Redis under the session id of the envelope, for as long as an answer is accepted; without Redis in the memory of
 the worker that made them, where an answer on the same connection finds them. What strangers can make this node keep is
-bounded in bytes: in all, of one address, and half of it for datagrams, whose address may be anybody's.
+bounded in bytes: in all, of one network, and half of it for datagrams, whose address may be anybody's.
 
 In a session a challenge has the session's number, one at a time, and what was asked, which may have come encrypted, is sealed.
 """
@@ -14,6 +14,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from core.arrivals import network_of
 from core.errors import PersonalDataLocked
 from core.handle.digest import digest_of
 from core.handle.message import Message, read_message
@@ -55,9 +56,9 @@ class Challenges:
         self._vault = vault
         self._seconds = seconds
         self._held: dict[int, tuple[float, bytes]] = {}
-        self._made: deque[tuple[float, int, int, str | None]] = deque()
+        self._made: deque[tuple[float, int, int, str]] = deque()
         self._made_bytes = 0
-        self._made_of: dict[str | None, int] = {}
+        self._made_of: dict[str, int] = {}
 
     async def make(
         self, request: Message, source: str | None, *, over_udp: bool = False, in_session: int = 0
@@ -66,7 +67,8 @@ class Challenges:
         now = time.monotonic()
         self._forget(now)
         octets = request.encode()
-        size, of_one = _ENTRY_BYTES + len(octets), self._made_of.get(source, 0)
+        size, network = _ENTRY_BYTES + len(octets), network_of(source)
+        of_one = self._made_of.get(network, 0)
         most = _MOST_BYTES // 2 if over_udp else _MOST_BYTES
         if self._made_bytes + size > most or of_one + size > _MOST_BYTES_OF_ONE:
             return None
@@ -79,9 +81,9 @@ class Challenges:
                 return None
         else:
             session = await self._left(stored, now)
-        self._made.append((now + self._seconds, size, session, source))
+        self._made.append((now + self._seconds, size, session, network))
         self._made_bytes += size
-        self._made_of[source] = self._made_of.get(source, 0) + size
+        self._made_of[network] = self._made_of.get(network, 0) + size
         return Challenge(session, nonce, request, minor)
 
     async def _left(self, stored: bytes, now: float) -> int:
@@ -112,11 +114,11 @@ class Challenges:
 
     def _forget(self, now: float) -> None:
         while self._made and self._made[0][0] <= now:
-            _, size, session, source = self._made.popleft()
+            _, size, session, network = self._made.popleft()
             self._made_bytes -= size
-            self._made_of[source] -= size
-            if not self._made_of[source]:
-                del self._made_of[source]
+            self._made_of[network] -= size
+            if not self._made_of[network]:
+                del self._made_of[network]
             self._held.pop(session, None)
 
 

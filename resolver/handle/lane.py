@@ -21,6 +21,7 @@ from resolver.usage.tally import Door, Outcome
 
 _LEAST_BYTES = 56  # envelope, header, and a body of two empty lists and an empty name
 _FORMS_HELD = 1_000
+AT_ONCE_BYTES = 8 * 1024  # of requests that one `take` answers
 
 
 class _Form:
@@ -54,12 +55,16 @@ class Lane:
         self.second = int(self._now)
 
     def take(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Append answers to `out`, from the message at `at` on; returns where the first one begins that does not lie ready."""
+        """Append answers to `out`, from the message at `at` on; returns where the first one begins that does not lie ready, or
+        where a message begins `AT_ONCE_BYTES` on: what is appended is to be sent before more is taken."""
+        if not self._open:
+            return at
         end, counts, now, second = len(data), self._counts, self._now, self.second
+        last = min(end - _LEAST_BYTES, at + AT_ONCE_BYTES - 1)
         version = head = begin = middle = b""
         table: dict[bytes, WireAnswer] = {}
         from_bytes = int.from_bytes
-        while self._open and end - at >= _LEAST_BYTES:
+        while at <= last:
             stop = at + 20 + from_bytes(data[at + 16 : at + 20])
             if stop > end:
                 break

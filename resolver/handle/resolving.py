@@ -36,6 +36,7 @@ HEARTBEAT = "0"
 ROOT = "0.NA/"
 _REFERRAL_TTL = 300
 _SITE_TTL = 86_400
+_MOST_READY_BYTES = 8 * 1024  # of an answer: a worker gathers all for which requests came at once
 # What makes an answer one for this reader, this moment or this request.
 NOT_READY = int(Flag.AUTH | Flag.CERT | Flag.ENCR | Flag.RRDG)
 
@@ -104,6 +105,8 @@ def _keep(room: HandleRoom, message: Message, entry: Entry, body: bytes, public_
     """The answer lies ready for whoever asks the same."""
     if message.header.flags & NOT_READY or message.credential or entry.record.key.startswith(ROOT):
         return  # where the record of a prefix is answered its key does not say
+    if len(body) > _MOST_READY_BYTES:
+        return
     lookup = room.resolver.lookup
     tail = len(body).to_bytes(4) + body + bytes(4)
     lengths = bytes(4) + (20 + len(tail)).to_bytes(4)

@@ -6,7 +6,7 @@ when a session ends, lies with it in one entry: Redis forgets all of it or nothi
 what was true some time ago, ends all sessions: a message could be sent again there. Clients that are told so begin a new one.
 
 A session lasts a minute until its administrator has proved who they are, and only so many wait for that: in all, of one
-address, and half of it for datagrams, whose address may be anybody's.
+network, and half of it for datagrams, whose address may be anybody's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from enum import IntEnum
 
 import orjson
 
+from core.arrivals import network_of
 from core.errors import PersonalDataLocked
 from core.handle.administration import Administrator
 from core.handle.session_key import SessionKey
@@ -177,22 +178,23 @@ class Sessions:
 
 
 class _Places:
-    """Places that are taken for some seconds each: in all, and of one address."""
+    """Places that are taken for some seconds each: in all, and of one network."""
 
     def __init__(self) -> None:
-        self._taken: deque[tuple[float, str | None]] = deque()
-        self._by_source: Counter[str | None] = Counter()
+        self._taken: deque[tuple[float, str]] = deque()
+        self._by_network: Counter[str] = Counter()
 
     def take(self, source: str | None, now: float, seconds: float, most: int) -> bool:
         while self._taken and self._taken[0][0] <= now:
             _, gone = self._taken.popleft()
-            self._by_source[gone] -= 1
-            if not self._by_source[gone]:
-                del self._by_source[gone]
-        if len(self._taken) >= most or self._by_source[source] >= max(1, most * _SHARE_OF_ONE):
+            self._by_network[gone] -= 1
+            if not self._by_network[gone]:
+                del self._by_network[gone]
+        network = network_of(source)
+        if len(self._taken) >= most or self._by_network[network] >= max(1, most * _SHARE_OF_ONE):
             return False
-        self._taken.append((now + seconds, source))
-        self._by_source[source] += 1
+        self._taken.append((now + seconds, network))
+        self._by_network[network] += 1
         return True
 
 

@@ -5,12 +5,14 @@ Resolutions that have to be looked up run beside each other, so that they share 
 what came before it and holds up what comes after.
 
 Bounds: a message of 256 KiB (a longer one is answered, and the connection closed), as much again unread before reading pauses, 64 requests under way, no reading while the client
-does not read; idle connections are closed, and so many are open at most, in all and of one network.
+does not read; idle connections are closed, those that stop in the middle of a message or do not read what they asked for are
+aborted sooner, and so many are open at most, in all and of one network.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +25,7 @@ from core.handle.stream import in_one_piece, next_end
 from core.telemetry import HANDLE_REFUSED
 from resolver.handle.batches import network_of_peer
 from resolver.handle.dispatch import respond
-from resolver.handle.lane import Lane
+from resolver.handle.lane import AT_ONCE_BYTES, Lane
 from resolver.handle.rendering import unread
 from resolver.handle.room import Caller, HandleRoom
 from resolver.usage.tally import Door
@@ -31,6 +33,8 @@ from resolver.usage.tally import Door
 _MOST_UNREAD = MAX_MESSAGE_BYTES + 64 * 1024
 _MOST_WORKING = 64
 _SWEEP_SECONDS = 1.0
+_HALF_SENT_SECONDS = 30.0  # without a byte more of a message that was begun
+_UNREAD_SECONDS = 60.0  # with more to be sent than is held for a client, or with an end that it does not come to read
 
 
 class TcpDoor:
@@ -64,9 +68,12 @@ class TcpDoor:
             self.close_idle(time.monotonic())
 
     def close_idle(self, now: float) -> None:
+        """`now`: monotonic seconds."""
         before = now - self.idle_seconds
+        for connection in [held for held in self.connections if held.patience_ends < now]:
+            connection.abort()
         for connection in [held for held in self.connections if held.quiet_since < before]:
-            connection.close_if_idle()
+            connection.end_if_idle()
 
     async def close(self, seconds: float) -> None:
         """Let what was asked be answered, for `seconds` at most, then close."""
@@ -90,6 +97,7 @@ class _Connection(asyncio.Protocol):
         "_reading",
         "_transport",
         "_writable",
+        "patience_ends",
         "quiet_since",
         "working",
     )
@@ -106,6 +114,7 @@ class _Connection(asyncio.Protocol):
         self._writable: asyncio.Event | None = None  # set where the client does not read
         self.working: set[asyncio.Task[None]] = set()
         self.quiet_since = time.monotonic()
+        self.patience_ends = math.inf  # unless the client does before what it has to: send the rest, read
 
     # What the transport calls.
 
@@ -141,6 +150,7 @@ class _Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable = asyncio.Event()
+        self.patience_ends = time.monotonic() + _UNREAD_SECONDS
         if self._reading:
             self._reading = False
             self._transport.pause_reading()
@@ -150,6 +160,7 @@ class _Connection(asyncio.Protocol):
             self._writable.set()
             self._writable = None
             if not self._transport.is_closing():
+                self.patience_ends = math.inf
                 self._go_on()
 
     def eof_received(self) -> bool:
@@ -174,7 +185,11 @@ class _Connection(asyncio.Protocol):
         broken = False
         try:
             while not self._alone and self._writable is None and len(self.working) < _MOST_WORKING:
-                at = lane.take(data, at, out)
+                begun, at = at, lane.take(data, at, out)
+                if at - begun >= AT_ONCE_BYTES:
+                    self._transport.write(b"".join(out))
+                    out.clear()
+                    continue
                 end = next_end(data, at)
                 if end is None or not self._begun(in_one_piece(data[at:end]), caller):
                     break
@@ -187,8 +202,11 @@ class _Connection(asyncio.Protocol):
             self.quiet_since = time.monotonic()
             self._transport.write(b"".join(out))
         self._buffer = data[at:]
+        if self._writable is None:
+            half = self._buffer and not self.working
+            self.patience_ends = time.monotonic() + _HALF_SENT_SECONDS if half else math.inf
         if broken:
-            self._transport.close()
+            self.close()
         elif self._reading and len(self._buffer) > _MOST_UNREAD:
             self._reading = False
             self._transport.pause_reading()
@@ -227,15 +245,19 @@ class _Connection(asyncio.Protocol):
 
     def _close_if_done(self) -> None:
         if self._ended and not self.working and not self._transport.is_closing():
-            self._transport.close()
+            self.close()
 
-    def close_if_idle(self) -> None:
-        if not self.working:
+    def end_if_idle(self) -> None:
+        if not self.working and not self._transport.is_closing():
             self.close()
 
     def close(self) -> None:
-        self._door.connections.discard(self)
+        """It counts until the client has read what was written, for which it has some time."""
+        self.patience_ends = min(self.patience_ends, time.monotonic() + _UNREAD_SECONDS)
         self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
 
 
 _RESOLVE = int(Op.RESOLVE).to_bytes(4)

@@ -15,10 +15,10 @@ import orjson
 from aiohttp import web
 
 from core.access import EVERYWHERE, OF_ENTERPRISE, Principal, Scope
-from core.addresses import is_within
 from core.arrivals import Arrivals
 from core.errors import CredentialWrong, EnterpriseUnknown, PrefixUnknown, Problem, RateLimited
 from core.exchange import Ask
+from core.tls import is_over_tls
 from core.web import REST_OF_PATH, TRUSTED_PROXIES, ask_of, now
 from resolver.doors import RESOLVER
 from resolver.iiidap.body import (
@@ -190,10 +190,8 @@ def _bearer_of(basic: str) -> str:
 
 def _is_safe(request: web.Request) -> bool:
     """Whether nobody on the way can read along: TLS here, or at a proxy of ours."""
-    if request.scheme == "https":
-        return True
     proxies = request.app[TRUSTED_PROXIES]
-    return is_within(request.remote, proxies) and request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+    return is_over_tls(request, proxies)
 
 
 def _answer(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -34,7 +34,7 @@ async def usage(
     """`from`, `to` (the last 24 hours when missing), `by` (minute, hour, day, year), `prefix`.
 
     Operators and auditors see the node and its award thresholds, an enterprise its own prefixes. Minutes are kept for as
-    long as `BIAOJIE_USAGE_MINUTES_DAYS` says, days for ever. Registrations are counted by hour: by minute there are none.
+    long as `BIAOJIE_USAGE_MINUTES_DAYS` says, days for ever. Registrations are counted by hour: by minute they are None.
     Errors: `ParameterInvalid`, `PrefixNotYours`, `RoleNotEnough`, `ScopeNotEnough`, `StoreUnavailable`.
     """
     require_role(principal, *EVERYWHERE, *OF_ENTERPRISE)
@@ -64,20 +64,19 @@ async def read_usage(
 ) -> dict[str, Any]:
     """The totals of `prefixes` (None: the whole node) from `first` until `last`, whole steps. Raises as asyncpg does."""
     rows = await pool.fetch(_SQL[f"by_{by}"], first, last, prefixes, MAX_ITEMS)
-    registered = {} if by == "minute" else await _registered(pool, by, first, last, prefixes)
+    registered = None if by == "minute" else await _registered(pool, by, first, last, prefixes)
     kinds = await pool.fetch(_SQL["by_kind"], first, last, prefixes)
     losses = await pool.fetchrow(_SQL["losses"], first, last)
     years = [await read_year(pool, now)] if prefixes is None else []
-    items = {row["at"]: {"resolutions": row["resolutions"] or 0, "probes": row["probes"] or 0} for row in rows}
-    for at, count in registered.items():
-        items.setdefault(at, {"resolutions": 0, "probes": 0})["registrations"] = count
+    items = {row["at"]: (row["resolutions"] or 0, row["probes"] or 0) for row in rows}
+    moments = sorted(items.keys() | (registered or {}).keys())
     return {
         "from": rfc3339(first),
         "to": rfc3339(last),
         "by": by,
-        "resolutions": sum(item["resolutions"] for item in items.values()),
-        "registrations": sum(registered.values()),
-        "items": [{"at": rfc3339(at), "registrations": 0, **items[at]} for at in sorted(items)],
+        "resolutions": sum(resolutions for resolutions, _ in items.values()),
+        "registrations": None if registered is None else sum(registered.values()),
+        "items": [_item(at, registered, *items.get(at, (0, 0))) for at in moments],
         "kinds": [dict(row) for row in kinds],
         "lost": {
             "resolutions": losses["lost"],
@@ -87,6 +86,11 @@ async def read_usage(
         "award": [year.as_json() for year in years],
         "rule": {"en": RULE_EN, "zh": RULE_ZH},
     }
+
+
+def _item(at: datetime, registered: dict[datetime, int] | None, resolutions: int, probes: int) -> dict[str, Any]:
+    registrations = None if registered is None else registered.get(at, 0)
+    return {"at": rfc3339(at), "registrations": registrations, "resolutions": resolutions, "probes": probes}
 
 
 async def read_year(pool: Any, now: datetime) -> Year:

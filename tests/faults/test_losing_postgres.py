@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+import orjson
 import pytest
 
 from tests.faults.own_servers import OwnServer, own_postgres, own_redis
@@ -162,6 +163,12 @@ async def while_away(stage: Stage) -> None:
     assert [one["status"] for one in batch.json["items"]] == ["found", "unavailable", "withdrawn"]
     assert is_stale(batch)
     assert seconds < ANSWER_SECONDS
+    lines = await reader.call(
+        "POST", "/api/v1/resolve", raw=stage.cached.encode(), headers={"Content-Type": "application/x-ndjson"}
+    )
+    found, last = map(orjson.loads, lines.body.splitlines())
+    assert (found["status"], last["summary"]["lines"]) == ("found", 1) and last["summary"]["stale"] >= 1
+    assert is_stale(lines)
     ready, healthy = await reader.get("/readyz"), await reader.get("/healthz")
     assert (ready.status, healthy.status) == (503, 200)
     assert (ready.json["checks"]["postgresql"]["ok"], ready.json["checks"]["redis"]["ok"]) == (False, True)

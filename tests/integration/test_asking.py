@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncpg
 import orjson
 import pytest
 
@@ -60,6 +61,44 @@ async def test_who_wrote_reads_what_was_written(known: Node) -> None:
     for wrong in ("0", "x", "99999999999"):
         assert (await known.anybody.get(f"{path(known)}?min_version={wrong}")).status == 400
     assert (await known.anybody.get(f"{path(known, 'none')}?min_version=1")).status == 404
+
+
+async def test_a_batch_too_shows_what_was_written(known: Node) -> None:
+    """What is older than asked for is said for each, and costs the others nothing."""
+    one, two = f"{known.prefix}/known", f"{known.prefix}/two"
+    assert (await known.owner.post("/api/v1/identifiers", item(two))).status == 201
+    asked = [one, two, f"{known.prefix}/none"]
+    await known.anybody.post("/api/v1/resolve", asked)
+    changed = await known.owner.call("PATCH", f"/api/v1/identifiers/{at(one)}", {"remove": [2001]})
+    assert changed.json["version"] == 2
+    header = {"If-Version-At-Least": "2"}
+    whole = await known.anybody.call("POST", "/api/v1/resolve?min_version=2", asked)
+    lines = await known.anybody.call(
+        "POST",
+        "/api/v1/resolve",
+        raw="\n".join(asked).encode(),
+        headers=header | {"Content-Type": "application/x-ndjson"},
+    )
+    for items in (whole.json["items"], [orjson.loads(line) for line in lines.body.splitlines()][:-1]):
+        assert [told["status"] for told in items] == ["found", "version-not-reached", "unknown"]
+        assert [value["type"] for value in items[0]["values"]] == ["URL"]
+    assert (await known.anybody.call("POST", "/api/v1/resolve?min_version=x", asked)).status == 400
+
+
+async def test_past_every_cache_goes_for_what_an_alias_stands_for_too(known: Node) -> None:
+    alias = {"identifier": f"{known.prefix}/alias", "values": [text_value(1, "HS_ALIAS", f"{known.prefix}/known")]}
+    assert (await known.owner.post("/api/v1/identifiers", alias)).status == 201
+    for _ in range(2):
+        await known.anybody.get(path(known, "alias"))
+    assert (await known.anybody.get(f"{path(known, 'alias')}?explain")).json["answered_by"] == "memory"
+    told = (await known.anybody.get(f"{path(known, 'alias')}?explain&auth=true")).json
+    assert (told["answered_by"], told["aliases"], told["age_seconds"]) == ("postgresql", [f"{known.prefix}/alias"], 0.0)
+    database = await asyncpg.connect(known.settings.database_url.get_secret_value())
+    changed = "UPDATE identifier SET version = 7 WHERE key = $1"  # and nobody is told
+    assert await database.execute(changed, f"{known.prefix}/KNOWN") == "UPDATE 1"
+    await database.close()
+    assert (await known.anybody.get(path(known, "alias"))).headers["ETag"] == '"1"'
+    assert (await known.anybody.get(f"{path(known, 'alias')}?auth=true")).headers["ETag"] == '"7"'
 
 
 async def test_explain_tells_the_tier_and_the_rule_and_no_value(known: Node) -> None:

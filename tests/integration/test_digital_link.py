@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import aiohttp
 import orjson
 import pytest
 
-from tests.harness import Node, text_value
+from tests.conftest import Servers
+from tests.harness import Api, Node, settings_for, text_value, worker_here
 from tests.integration.test_schemes import GTIN, grant, register
 from tests.integration.test_usage import counted
 
@@ -136,6 +139,43 @@ async def test_a_withdrawn_serial_is_gone_and_does_not_lead_to_its_lot(shop: Nod
     assert (await get(shop, f"/{path}")).status == 410
 
 
+@pytest.mark.parametrize("accept", ["*/*", "application/json", CHROME["Accept"]])
+async def test_what_is_told_about_a_key_is_told_of_the_level_that_answers(shop: Node, accept: str) -> None:
+    lot = f"https://id.gs1.org/01/{GTIN}/10/L1"
+    for path, identifier in (
+        (f"/01/{GTIN}/10/L1/21/none", lot),
+        (f"/01/{GTIN}/10/none", f"https://id.gs1.org/01/{GTIN}"),
+    ):
+        told = (await get(shop, f"{path}?info", Accept=accept)).json
+        assert told["identifier"] == identifier and told["held_by"] == told["registered_by"]
+        told = (await get(shop, f"{path}?explain", Accept=accept)).json
+        assert (told["identifier"], told["answered_by"], told["representation"]["rule"]) == (
+            identifier,
+            "memory",
+            "links",
+        )
+    said = await counted(shop, 4)
+    assert [(kind["door"], kind["outcome"]) for kind in said["kinds"]] == [("gs1", "found")]
+
+
+async def test_a_withdrawn_level_is_told_about_and_none_is_unknown(shop: Node) -> None:
+    path = f"01/{GTIN}/10/L1"
+    assert (await shop.operator.post(f"/api/v1/identifiers/{path}/withdraw", {"reason": "scrapped"})).status == 200
+    told = (await get(shop, f"/{path}?info")).json
+    assert (told["status"], told["withdrawn"]["reason"]) == ("withdrawn", "scrapped")
+    assert (await get(shop, f"/{path}?explain")).json["version"] == 2
+    assert (await get(shop, "/01/09506000134369?info")).status == 404
+
+
+async def test_nothing_older_than_asked_for_is_answered(shop: Node) -> None:
+    """The version is of the level that answers."""
+    path = f"/01/{GTIN}/10/L1"
+    assert (await get(shop, f"{path}?min_version=1")).status == 307
+    for door in (path, f"{path}/21/none", f"{path}/21/none?linkType=linkset"):
+        behind = await get(shop, door, **{"If-Version-At-Least": "2"})
+        assert (behind.status, behind.json["slug"], behind.json["version"]) == (412, "version-not-reached", 1)
+
+
 async def test_the_resolver_says_what_it_can_do(shop: Node) -> None:
     told = (await get(shop, "/.well-known/gs1resolver")).json
     assert told["resolverRoot"] == shop.anybody.base_url.rstrip("/")
@@ -192,6 +232,16 @@ async def test_an_alias_leads_to_what_it_stands_for_and_says_so(shop: Node) -> N
     batch = await shop.anybody.post("/api/v1/resolve", [alias])
     assert batch.json["items"][0]["handle"] == target
     assert (await get(shop, f"/{alias}", Accept=CHROME["Accept"])).status in (200, 302)
+
+
+async def test_the_resolver_names_its_public_address_where_it_has_one(
+    database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path
+) -> None:
+    settings = settings_for(database, servers.redis_url, data_dir=scratch, base_url="https://id.example.com")
+    async with worker_here(settings) as base_url:
+        answer = await Api(base_url, session).get("/.well-known/gs1resolver", headers={"Host": "evil.example"})
+        assert answer.status == 200, answer.body
+        assert answer.json["resolverRoot"] == "https://id.example.com"
 
 
 async def test_aliases_that_do_not_end_are_refused(node: Node) -> None:

@@ -152,6 +152,9 @@ async def test_basic_behind_our_proxy(
             headers = {"Authorization": f"Basic {sent}", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
             found = await ask(node.anybody, f"identifier/{node.prefix}", headers=headers)
             assert valid(found, "node")["identifier"] == node.prefix
+        for said, status in (("http, https", 200), ("https, http", 401)):  # ours is the last word, not the client's
+            told = await ask(node.anybody, f"identifier/{node.prefix}", headers=headers | {"X-Forwarded-Proto": said})
+            assert told.status == status, said
         headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:x".encode()).decode()
         refused = await ask(node.anybody, f"identifier/{node.prefix}", headers=headers)
         assert refused.status == 401 and refused.headers["WWW-Authenticate"].startswith("Basic")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Node, item, text_value
+from tests.harness import Node, at, item, text_value
 
 SECRET = "wholesale-price-17.20"
 CHROME = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -161,6 +161,27 @@ async def test_one_address_serves_programs_browsers_and_links(node: Node) -> Non
     for query in ("?noredirect", "?noredirect=1", "?lang=zh&noredirect"):
         page = await node.anybody.get(f"/{linked}{query}", headers={"Accept": CHROME})
         assert page.status == 200 and b"example.org" in page.body
+
+
+async def test_a_page_that_has_not_changed_is_not_sent_again(node: Node) -> None:
+    """Its tag is none of the JSON's, nor of the page in the other language; a redirect heeds no precondition."""
+    plain = "/" + at(await make(node, "tagged", text_value(2001, "A", "b")))
+    html = {"Accept": "text/html", "Accept-Language": "zh"}
+    page = await node.anybody.get(plain, headers=html)
+    tag = page.headers["ETag"]
+    again = await node.anybody.get(plain, headers=html | {"If-None-Match": f'"other", {tag}'})
+    assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
+    for other in (html | {"Accept-Language": "en"}, {"Accept": "application/json"}):
+        assert (await node.anybody.get(plain, headers=other | {"If-None-Match": tag})).status == 200
+    assert (await node.anybody.get(plain, headers=html | {"If-None-Match": '"1"'})).status == 200
+    assert (
+        await node.owner.call("PATCH", f"/api/v1/identifiers{plain}", {"values": [text_value(2001, "A", "c")]})
+    ).status == 200
+    assert (await node.anybody.get(plain, headers=html | {"If-None-Match": tag})).status == 200
+    moved = "/" + at(await make(node, "moved", text_value(1, "URL", "https://example.com/")))
+    there = await node.anybody.get(moved)
+    assert (there.status, there.headers["ETag"]) == (302, 'W/"1-302"')
+    assert (await node.anybody.get(moved, headers={"If-None-Match": 'W/"1-302"'})).status == 302
 
 
 async def test_head_is_get_without_the_body(node: Node) -> None:

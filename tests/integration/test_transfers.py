@@ -72,6 +72,34 @@ async def test_an_identifier_changes_hands(node: Node) -> None:
     assert (await node.stranger.get(f"/identityv2/data/detail?handle={at(identifier)}")).json["status"] == 1
 
 
+async def test_the_present_owner_is_named_beside_the_first(node: Node) -> None:
+    identifier = await registered(node)
+    info, page = f"/api/handles/{at(identifier)}?info", f"/{at(identifier)}"
+    html = {"Accept": "text/html", "Accept-Language": "zh"}
+    assert (await node.anybody.get(info)).json["held_by"] == {"name": "Owner 甲企业"}
+    assert "现持有方" not in (await node.anybody.get(page, headers=html)).body.decode()
+    await given(node, object=identifier)
+    told = (await node.anybody.get(info)).json
+    assert (told["registered_by"], told["held_by"]) == ({"name": "Owner 甲企业"}, {"name": "Stranger 乙企业"})
+    shown = (await node.anybody.get(page, headers=html)).body.decode()
+    assert "生产企业: </span>Owner 甲企业" in shown and "现持有方: Stranger 乙企业" in shown
+    assert (await node.stranger.post(IDENTIFIERS + at(identifier) + "/withdraw", {"reason": "r"})).status == 200
+    gone = await node.anybody.get(page, headers=html)
+    assert gone.status == 410 and "现持有方: Stranger 乙企业" in gone.body.decode()
+
+
+async def test_an_owner_without_a_prefix_is_named_too(node: Node) -> None:
+    identifier = await registered(node)
+    made = await node.operator.post("/api/v1/enterprises", {"name": "丙企业"})
+    assert made.status == 201
+    database = await database_of(node)
+    await database.execute("UPDATE identifier SET owner_id = $2 WHERE key = $1", identifier, made.json["id"])
+    await database.close()
+    assert (await node.anybody.get(f"/api/handles/{at(identifier)}?info&auth=true")).json["held_by"] == {
+        "name": "丙企业"
+    }
+
+
 async def test_readers_and_lists_follow_the_owner(node: Node) -> None:
     identifier, stays = await registered(node, "X1"), await registered(node, "X2")
     values = {"values": [text_value(1, "A", "a", visibility="private"), text_value(2, "B", "b", visibility="partners")]}

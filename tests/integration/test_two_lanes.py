@@ -4,13 +4,51 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from tests.harness import Node, at, item, text_value
 
 FAST, FRAMEWORK = b"", b"TE: trailers\r\n"  # the second is not for the fast lane
+
+
+NAMES = [
+    *(
+        f"{{prefix}}/{name}"
+        for name in ("plain", "PLAIN", "linked", "%E9%9B%B6%E4%BB%B6%201", "secret", "gone", "alias")
+    ),
+    *(
+        "{prefix}/none",
+        "{prefix}%2Fplain",
+        "{prefix}",
+        "{prefix}//",
+        "99.1/x",
+        "10.1000/182",
+        "a.b/%ff",
+        ".well-known/gs1resolver",
+    ),
+    *("01/09506000134352", "01/09506000134352/21/none", "01/09506000134353", "0.NA/{prefix}", "1.2.156.1", "healthz"),
+]
+QUERIES = ["type=URL", "index=1", "index=x", "pretty", "publicOnly=true", "auth=true", "min_version=1", "min_version=2"]
+QUERIES += ["info", "noredirect", "lang=zh", "lang=en", "ignore_aliases=1", "linkType=gs1:pip", "linkType=linkset"]
+QUERIES += ["doNotRefer", "locatt=a:b", "callback=f", "", "=", "%zz"]
+FIELDS = {
+    "Accept": [
+        "*/*",
+        "application/json",
+        "text/html",
+        "text/html;q=0.5, application/json",
+        "application/linkset+json",
+        "",
+    ],
+    "Accept-Language": ["zh-CN,zh;q=0.9", "en", "fr", "zh;q=x", ""],
+    "If-None-Match": ['"1"', 'W/"1"', '"2", "1"', "*", "1", ""],
+    "If-Version-At-Least": ["1", "2", "x"],
+    "Authorization": ["Bearer wrong", "Basic x"],
+}
 
 
 class Said:
@@ -32,6 +70,7 @@ class Said:
 
 
 async def ask(node: Node, lane: bytes, line: str, *headers: str, body: bytes = b"") -> Said:
+    """On a connection of its own."""
     url = urlsplit(node.anybody.base_url)
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     head = "".join(f"{header}\r\n" for header in ("Host: node", *headers))
@@ -39,6 +78,8 @@ async def ask(node: Node, lane: bytes, line: str, *headers: str, body: bytes = b
     writer.write(f"{line} HTTP/1.1\r\n{head}{size}".encode() + lane + b"\r\n" + body)
     answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
     length = answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+    if line.startswith("HEAD "):
+        length = b""
     rest = await asyncio.wait_for(reader.readexactly(int(length or 0)), 5)
     writer.close()
     return Said(answer[:-4], rest)
@@ -152,6 +193,46 @@ async def test_registering_says_the_same(known: Node) -> None:
     assert new[0].headers.keys() == new[1].headers.keys()
 
 
+@st.composite
+def plain_requests(draw: st.DrawFn) -> tuple[str, list[str]]:
+    """Method, door, name, query, and header fields, each as often absent as not. `{prefix}` is the node's."""
+    name = draw(st.sampled_from(NAMES) | st.text(max_size=6).map(lambda text: "{prefix}/" + quote(text, safe="/,")))
+    query = "&".join(draw(st.lists(st.sampled_from(QUERIES), max_size=3)))
+    path = draw(st.sampled_from(("/", "/api/handles/"))) + name + ("?" + query if query else "")
+    fields = [
+        f"{field}: {value}"
+        for field, values in FIELDS.items()
+        if (value := draw(st.none() | st.sampled_from(values))) is not None
+    ]
+    return f"{draw(st.sampled_from(('GET', 'HEAD')))} {path}", draw(st.permutations(fields))
+
+
+async def test_whatever_is_asked_both_lanes_say_the_same(known: Node) -> None:
+    """Also from memory: each example is asked on both lanes after others were, in an order that nobody chose."""
+    given_here = {"enterprise_id": 1, "scheme": "gs1", "prefix": "9506000"}
+    assert (await known.operator.post("/api/v1/prefixes", given_here)).status == 201
+    links = [
+        text_value(1, "gs1:pip", "https://example.com/p"),
+        text_value(2, "gs1:defaultLink", "https://example.com/"),
+    ]
+    for identifier, values in (
+        ("01/09506000134352", links),
+        (f"{known.prefix}/alias", [text_value(1, "HS_ALIAS", f"{known.prefix}/linked")]),
+    ):
+        wish = {"identifier": identifier, "values": values}
+        assert (await known.operator.post("/api/v1/identifiers", wish)).status == 201
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=300, deadline=None, phases=[Phase.generate])
+    @given(plain_requests())
+    def said(request: tuple[str, list[str]]) -> None:
+        line, fields = request
+        line = line.replace("{prefix}", known.prefix)
+        asyncio.run_coroutine_threadsafe(both(known, line, *fields), loop).result(20)
+
+    await asyncio.to_thread(said)
+
+
 async def test_a_browser_is_given_pages_on_the_first_request(known: Node) -> None:
     for path in ("plain", "unknown", "gone"):
         said = await ask(known, FAST, f"GET /{at(f'{known.prefix}/{path}')}", "Accept: text/html")
@@ -166,6 +247,13 @@ async def test_a_request_id_that_was_sent_comes_back(known: Node) -> None:
 
 
 async def test_the_nodes_own_pages_are_not_taken_for_identifiers(known: Node) -> None:
-    for path in ("/healthz", "/api/v1/openapi.json", "/errors/body-invalid", "/robots.txt", "/docs"):
+    for path in (
+        "/healthz",
+        "/api/v1/openapi.json",
+        "/errors/body-invalid",
+        "/robots.txt",
+        "/docs",
+        "/.well-known/gs1resolver",
+    ):
         said = await both(known, f"GET {path}")
         assert "handle" not in str(said.body[:40])

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from core.errors import StoreUnavailable
+from node.usage_command import usage_lines
 from resolver.usage.applying import Applier
 from resolver.usage.noted import left_behind
 from resolver.usage.tally import Tally
@@ -88,6 +89,9 @@ async def test_every_step_adds_up_to_the_same(node: Node, by: str) -> None:
     await counted(node, 5)
     said = await totals(node, query=f"by={by}")
     assert said["resolutions"] == 5 == sum(row["resolutions"] for row in said["items"])
+    registered = {row["registrations"] for row in said["items"]} | {said["registrations"]}
+    assert registered == {None} if by == "minute" else None not in registered
+    assert any("–" in line for line in usage_lines(said)) is (by == "minute")
 
 
 async def test_questions_that_make_no_sense_are_told(node: Node) -> None:

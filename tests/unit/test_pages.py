@@ -21,7 +21,7 @@ from core.values import HandleValue
 from node.pages import prose
 from node.reference import line, reference
 from node.texts import TEXTS as NODE_TEXTS
-from resolver.pages import record_page, withdrawn_page
+from resolver.pages import page_tag, record_page, withdrawn_page
 from resolver.shown import name_value
 from resolver.texts import TEXTS as RESOLVER_TEXTS
 from tests.paper_node import (
@@ -121,8 +121,12 @@ def test_hostile_identifiers_and_values_stay_text(language: str) -> None:
     values = [HandleValue(1, HOSTILE, HOSTILE), HandleValue(2, "URL", "javascript:alert(1)"),
               HandleValue(3, "HS_SITE", {"</pre><script>": HOSTILE}, "site"), HandleValue(4, "X", HOSTILE, "hex")]  # fmt: skip
     hostile = record(f"88.118.8/{HOSTILE}", values)
-    page = record_page(PaperNames(), hostile, HOSTILE, language, 0, f"x={quote(HOSTILE)}&lang={quote(HOSTILE)}")
-    gone = withdrawn_page(PaperNames(), withdrawn(f"88.118.8/{HOSTILE}", HOSTILE, HOSTILE), HOSTILE, language)
+    page = record_page(
+        PaperNames(), hostile, HOSTILE, language, 0, f"x={quote(HOSTILE)}&lang={quote(HOSTILE)}", HOSTILE
+    )
+    gone = withdrawn_page(
+        PaperNames(), withdrawn(f"88.118.8/{HOSTILE}", HOSTILE, HOSTILE), HOSTILE, language, "", HOSTILE
+    )
     for outline in (Outline(page), Outline(gone)):
         assert not {"script", "img"} & {tag for tag, _ in outline.elements}
         assert f"88.118.8/{HOSTILE}" in outline.text
@@ -162,6 +166,22 @@ def test_private_values_are_not_even_named() -> None:
     assert SECRET not in page
     assert "COST" not in page
     assert "nothing about it is public" in page
+
+
+def test_a_page_has_a_tag_of_what_it_says() -> None:
+    pages = [
+        record_page(PaperNames(), RECORDS[0], NAME, language, stale, "", holder)
+        for language, stale, holder in (
+            ("zh", 0, None),
+            ("en", 0, None),
+            ("en", 5, None),
+            ("en", 0, "A"),
+            ("en", 0, ""),
+        )
+    ]
+    assert "Held now by: A" in pages[3] and "Held now by: another enterprise" in pages[4]
+    tags = {page_tag(page, 1, "en") for page in pages}
+    assert len(tags) == len(pages) and tags == {page_tag(page, 1, "en") for page in pages}
 
 
 def test_stale_answers_say_so_and_fresh_ones_do_not() -> None:

@@ -86,13 +86,13 @@ def test_every_problem_has_an_envelope(kind: type[Problem]) -> None:
 
 def test_failed_attempts_are_paid_off_with_time() -> None:
     attempts = Attempts()
-    assert [attempts.take("me", "here", 100.0) for _ in range(NAME.burst)] == [0.0] * NAME.burst
-    wait = attempts.take("me", "here", 100.0)
+    assert [attempts.take("me", "10.0.0.1", 100.0) for _ in range(NAME.burst)] == [0.0] * NAME.burst
+    wait = attempts.take("me", "10.0.0.1", 100.0)
     assert wait == NAME.period_seconds
-    assert attempts.take("me", "here", 100.0) == wait, "a refused one is not charged"
-    assert attempts.take("me", "there", 100.0) == attempts.take("you", "here", 100.0) == 0.0
-    assert attempts.take("me", "here", 100.0 + wait) == 0.0
-    assert attempts.take("me", "here", 100.0 + wait) == NAME.period_seconds
+    assert attempts.take("me", "10.0.0.1", 100.0) == wait, "a refused one is not charged"
+    assert attempts.take("me", "10.0.0.2", 100.0) == attempts.take("you", "10.0.0.1", 100.0) == 0.0
+    assert attempts.take("me", "10.0.0.1", 100.0 + wait) == 0.0
+    assert attempts.take("me", "10.0.0.1", 100.0 + wait) == NAME.period_seconds
 
 
 def test_attempts_that_succeed_cost_nothing() -> None:
