@@ -78,7 +78,8 @@ def fold_case(text: str) -> str:
 
 def parse_identifier(text: str) -> Identifier:
     """Read an identifier, or raise `IdentifierMalformed` whose `reason` is one of: identifier-too-long,
-    identifier-no-slash, identifier-empty-part, identifier-prefix-too-long, identifier-bad-character."""
+    identifier-no-slash, identifier-empty-part, identifier-prefix-too-long, identifier-bad-character, or one of the scheme that it
+    looks to be of (`gs1-…`, `did-…`: see `core.schemes`)."""
     if len(text) > 4 * MAX_BYTES:  # NFC never shrinks text by more: refused before any other work
         raise _too_long(len(text.encode("utf-8", "surrogatepass")))
     if not (text.isascii() and text.isprintable()):
