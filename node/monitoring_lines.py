@@ -16,7 +16,7 @@ async def read_monitoring(connection: Any) -> dict[str, Any]:
     state = dict(await connection.fetchrow(SQL["read_state"]))
     sequence = dict(await connection.fetchrow(SQL["sequence"]))
     documents = [dict(row) for row in await connection.fetch(SQL["newest_documents"], _MOST)]
-    kept = ("stopped", "last_error", "last_heartbeat_at", "clock_offset_milliseconds")
+    kept = ("stopped", "last_error", "last_heartbeat_at", "clock_offset_milliseconds", "placeless")
     return {**{name: state[name] for name in kept}, **sequence, "documents": documents}
 
 
@@ -28,6 +28,10 @@ def monitoring_lines(said: dict[str, Any]) -> list[str]:
     ]
     if said["stopped"]:
         lines.append(f"STATISTICS STOPPED 统计上报已停止: {said['stopped']}   (biaojie sync send)")
+    elif said["placeless"]:
+        lines.append(
+            "restored: the next heartbeat tells with which number statistics go on 已恢复：待心跳应答告知后续统计序号"
+        )
     elif said["last_error"]:
         lines.append(f"last error 最近错误: {said['last_error']}")
     return lines

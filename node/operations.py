@@ -101,7 +101,7 @@ def services_of(settings: Settings) -> tuple[Service, ...]:
 
 def health_of(settings: Settings) -> Callable[[], Awaitable[str]]:
     """Asks this node's own readiness: up, degraded (it says that it is not), or down."""
-    host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "") else settings.http_host  # noqa: S104
+    host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "*", "") else settings.http_host  # noqa: S104
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}/readyz"
 
     async def health() -> str:

@@ -9,8 +9,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
 from core.database import STORE_FAILURES, StorePool, open_pool
 from core.settings import Settings, load_settings
@@ -19,11 +19,16 @@ from node.console import Refused
 from node.escrow import escrow_of
 from node.operations import keeper_of, monitor_of
 from node.peering import peer_of
-from sync.access.peer import Peer
 
 log = logging.getLogger(__name__)
 _CONNECTIONS = 8
 _AGAIN_SECONDS = 5.0
+
+
+class Part(Protocol):
+    """What this process does beside other things; `run` ends only by failing, and lets go of what the part holds."""
+
+    async def run(self) -> None: ...
 
 
 async def work(settings: Settings) -> int:
@@ -43,33 +48,38 @@ async def work(settings: Settings) -> int:
 async def exchange(settings: Settings) -> None:
     """For ever. What is missing is told and waited for: a node without its key serves all the same."""
     pool = await _reached(settings)
+    makers: dict[str, Callable[[], Part | None]] = {
+        "provisioning": lambda: peer_of(settings, pool),
+        "monitoring": lambda: monitor_of(settings, pool),
+        "takeover": lambda: keeper_of(settings, pool),
+        "escrow": lambda: escrow_of(settings, pool),
+    }
     try:
-        while True:
-            try:
-                peer = peer_of(settings, pool)
-                beside = [
-                    one
-                    for one in (monitor_of(settings, pool), keeper_of(settings, pool), escrow_of(settings, pool))
-                    if one is not None
-                ]
-            except Refused as wrong:
-                log.error("%s", wrong.message_en)
-                await asyncio.sleep(_AGAIN_SECONDS)
-            else:
-                await _together(peer, [peer.run(), *(one.run() for one in beside)])
+        async with asyncio.TaskGroup() as group:
+            for name, make in makers.items():
+                group.create_task(keep(name, make))
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(pool.close(), settings.database_timeout_seconds)
 
 
-async def _together(peer: Peer, work: list[Coroutine[Any, Any, None]]) -> None:
-    """Each for ever; what fails ends all of it, and the process is started anew."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
-    finally:
-        await peer.close()
+async def keep(name: str, make: Callable[[], Part | None], again_seconds: float = _AGAIN_SECONDS) -> None:
+    """One part, for ever, or not at all where it is not configured. What fails in a way that nobody foresaw is told with its
+    trace, and made anew: none of the others has to do with it."""
+    told = ""
+    while True:
+        try:
+            if (part := make()) is None:
+                return
+            told = ""
+            await part.run()
+        except Refused as wrong:
+            if wrong.message_en != told:  # once, not at every look
+                log.error("%s: %s", name, wrong.message_en)
+            told = wrong.message_en
+        except Exception:  # the edge of a part
+            log.exception("%s failed and is begun anew", name)
+        await asyncio.sleep(again_seconds)
 
 
 async def _reached(settings: Settings) -> StorePool:

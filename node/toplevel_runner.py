@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -59,7 +60,7 @@ def prepare(settings: Settings) -> Box:
         )
         port = settings.toplevel_port or _free_port(settings.toplevel_host, store.fact(_PORT))
         handle_port = settings.toplevel_handle_port or _free_port(settings.toplevel_host, store.fact(_HANDLE_PORT))
-        password = store.fact(_PASSWORD) or key.keyid[:16]
+        password = store.fact(_PASSWORD) or secrets.token_urlsafe(12)  # EPP takes 16 characters; the store is 0600
         account = Account(
             key.app_id, settings.node_prefix, USER, CLIENT, password, key.keyid, key.algorithm, key.public
         )

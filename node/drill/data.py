@@ -6,7 +6,7 @@ from node.drill.escrow import escrow
 from node.drill.evidence import Found
 from node.drill.stand import Stand
 
-FAULTS = ("clock skew",)
+FAULTS = ("clock skew", "cut before and after an upload", "HTTP errors", "an answer that is none")
 
 
 async def data(stand: Stand, found: Found) -> None:

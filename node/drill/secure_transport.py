@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 import logging
 import ssl
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,47 @@ async def _encrypted(stand: Stand, found: Found) -> None:
         )
         code, _ = await _ask(stand, address, client_context("", "", ""))
         found.check("未知机构签发的证书不被信任", "a certificate of an unknown authority is not trusted", code is None)
-        old = client_context("", "", str(authority))
-        found.check(
-            "低于 TLS 1.2 的版本不可用", "no version below TLS 1.2 is spoken",
-            old.minimum_version >= ssl.TLSVersion.TLSv1_2, minimum=old.minimum_version.name,
-        )  # fmt: skip
     finally:
         await door.close()
+    await _old(stand, found, authority, chain)
+
+
+async def _old(stand: Stand, found: Found, authority: Path, chain: Path) -> None:
+    """A server that speaks TLS 1.1 and nothing later: a client of its age reaches it, this node does not."""
+    door, trusted = TcpDoor(stand.desk), client_context("", "", str(authority))
+    port = await door.open("127.0.0.1", 0, _of_old(ssl.PROTOCOL_TLS_SERVER, chain))
+    address = TopLevelAddress("tls", "127.0.0.1", port, "")
+    try:
+        _, spoken = await _ask(stand, address, _of_old(ssl.PROTOCOL_TLS_CLIENT))
+        if spoken != "TLSv1.1":  # this OpenSSL has none: what is configured is all that can be shown
+            found.check(
+                "低于 TLS 1.2 的版本不可用（本机无 TLS 1.1，仅核对配置）", "no version below TLS 1.2 is spoken (skipped: no TLS 1.1 here)",
+                trusted.minimum_version >= ssl.TLSVersion.TLSv1_2, minimum=trusted.minimum_version.name, skipped=True,
+            )  # fmt: skip
+            return
+        code, version = await _ask(stand, address, trusted)
+        found.check(
+            "仅支持 TLS 1.1 的服务端不被连接",
+            "a server of TLS 1.1 is not spoken to",
+            code is None,
+            server=spoken,
+            tls=version,
+        )
+    finally:
+        await door.close()
+
+
+def _of_old(protocol: int, chain: Path | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # this client only shows that the server is there
+    if chain is not None:
+        context.load_cert_chain(chain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context
 
 
 async def _ask(stand: Stand, address: TopLevelAddress, tls: ssl.SSLContext) -> tuple[int | None, str]:

@@ -119,7 +119,11 @@ async def _handed_back(stand: Stand, found: Found, order: dict[str, Any]) -> Non
 
 
 async def _offer(stand: Stand, order: dict[str, Any]) -> dict[str, Any]:
-    return await hand_back(stand.desk, stand.account, signer_of(stand.desk.store), order["orderId"])
+    """The node compares in its own time: here at once, and it is asked again."""
+    signer = signer_of(stand.desk.store)
+    await hand_back(stand.desk, stand.account, signer, order["orderId"])
+    await stand.keeper.tick()
+    return await hand_back(stand.desk, stand.account, signer, order["orderId"])
 
 
 async def _unheard(stand: Stand, found: Found) -> None:

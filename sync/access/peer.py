@@ -51,14 +51,20 @@ class Peer:
 
     async def run(self) -> None:
         """For ever; a lost database is waited for."""
-        while True:
-            try:
-                async with self._pool.acquire() as connection:
-                    await self._lead(connection)
-            except STORE_FAILURES as lost:
-                log.warning("PostgreSQL cannot be reached: %s", lost or type(lost).__name__)
-                await self._transport.close()
-            await asyncio.sleep(_FOLLOWER_SECONDS)
+        try:
+            while True:
+                await self._in_turn()
+                await asyncio.sleep(_FOLLOWER_SECONDS)
+        finally:
+            await self.close()
+
+    async def _in_turn(self) -> None:
+        try:
+            async with self._pool.acquire() as connection:
+                await self._lead(connection)
+        except STORE_FAILURES as lost:
+            log.warning("PostgreSQL cannot be reached: %s", lost or type(lost).__name__)
+            await self._transport.close()
 
     async def _lead(self, connection: Any) -> None:
         """As long as the connection that holds the lock lives."""

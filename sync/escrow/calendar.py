@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sync.access.breaker import jittered
 from sync.escrow.names import DIFF, FULL, deposit_day, is_sunday, watermark_of
 
 MOST_REVISIONS = 5  # of a day: what is refused that often is refused for a reason that time does not cure
@@ -64,9 +65,9 @@ def alarm(now: datetime, accepted: date | None) -> int:
     return sum(passed >= after for after in _ALARMS)
 
 
-def backoff_seconds(failures: int) -> float:
-    """A minute, doubling to an hour."""
-    return float(min(60 * 2 ** min(failures, 6), 3_600))
+def backoff_seconds(failures: int, chance: float) -> float:
+    """A minute, doubling to an hour, ±20 % by a `chance` from 0 to 1."""
+    return jittered(min(60.0 * 2 ** min(failures, 6), 3_600.0), chance)
 
 
 def send_from(watermark: datetime, minutes: float, jitter: float) -> datetime:

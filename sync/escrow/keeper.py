@@ -202,7 +202,7 @@ class Keeper:
     async def _later(self, connection: Any, failures: int, why: str) -> None:
         log.warning("escrow: %s", why)
         ESCROW_FAILED.inc()
-        at = self._now() + timedelta(seconds=backoff_seconds(failures - 1))
+        at = self._now() + timedelta(seconds=backoff_seconds(failures - 1, random.random()))  # noqa: S311
         await connection.execute(SQL["put_off"], at, failures, why[:500])
 
     async def _stop(self, connection: Any, why: str) -> None:

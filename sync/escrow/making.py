@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -136,10 +136,10 @@ async def choose_borders(connection: Any, ranges: int) -> list[str]:
 
 async def _head(connection: Any, plan: Plan, base: Base | None, sln: str, cut: _Cut) -> tuple[Head, tuple[Range, ...]]:
     ranges = await read_ranges(connection, await choose_borders(connection, RANGES))
-    small = await connection.fetch(SQL["small_rows"], cut.next_xid)
-    nodes = [row for row in await connection.fetch(SQL["nodes"], cut.next_xid) if is_node(row["shown"])]
-    templates = await connection.fetch(SQL["templates"], cut.next_xid)
-    counts = {NODE: len(nodes), RECORD: sum(one.rows for one in ranges) + len(templates), HELD: len(small) + 1}
+    nodes = sum([is_node(row["shown"]) async for row in _rows(connection, "nodes", cut.next_xid)])
+    templates = sum([1 async for _ in _rows(connection, "templates", cut.next_xid)])
+    small = sum([1 async for _ in _rows(connection, "small_rows", cut.next_xid)])
+    counts = {NODE: nodes, RECORD: sum(one.rows for one in ranges) + templates, HELD: small + 1}
     kind = FULL if base is None else DIFF
     previous = None if base is None else base.id
     return Head(deposit_id(plan.day), kind, plan.revision, watermark_of(plan.day), previous, sln, counts), ranges
@@ -150,12 +150,14 @@ async def _write(
 ) -> tuple[int, list[str]]:
     """How many identifiers it carries, and those among them that were told again on request."""
     since, known = (0, frozenset()) if base is None else (base.cut_xid, frozenset(base.told))
-    wished = [row["key"] for row in await connection.fetch(SQL["open_retelling"], _MOST_RETOLD)]
-    again = {row["key"]: Row(*row) for row in await connection.fetch(SQL["rows_of_keys"], wished)}
+    asked = await connection.fetch(SQL["open_retelling"], _MOST_RETOLD, timeout=_SCAN_SECONDS)
+    wished = [row["key"] for row in asked]
+    told_again = await connection.fetch(SQL["rows_of_keys"], wished, timeout=_SCAN_SECONDS)
+    again = {row["key"]: Row(*row) for row in told_again}
     deletes = [write_delete(key) for key in wished if key not in again]
 
-    def fresh(rows: Iterable[Any]) -> Iterable[Any]:
-        for row in rows:
+    async def fresh(statement: str) -> AsyncIterator[Any]:
+        async for row in _rows(connection, statement, cut.next_xid):
             xid = row["xid"]
             if xid >= since and xid not in known:
                 cut.saw(xid)
@@ -163,12 +165,12 @@ async def _write(
 
     with plain_writer(folder, f"{head.id}.xml") as entry:
         entry.write(write_head(head, deletes).encode())
-        for row in fresh(await connection.fetch(SQL["nodes"], cut.next_xid)):
+        async for row in fresh("nodes"):
             if is_node(row["shown"]):
                 entry.write(write_node(row, head.sln).encode())
-        for row in fresh(await connection.fetch(SQL["templates"], cut.next_xid)):
+        async for row in fresh("templates"):
             entry.write(write_template(row).encode())
-        for row in fresh(await connection.fetch(SQL["small_rows"], cut.next_xid)):
+        async for row in fresh("small_rows"):
             entry.write(write_row(row["object"], row["key"], row["content"]).encode())
         objects = await _write_identifiers(connection, entry, cut, since, sorted(known), again)
         entry.write(write_ranges(ranges).encode())
@@ -200,6 +202,14 @@ def _as_text(rows: list[Any], cut: _Cut, again: dict[str, Row]) -> bytes:
     for row in written if again else ():
         again.pop(row.key, None)
     return "".join(map(write_record, written)).encode()
+
+
+async def _rows(connection: Any, statement: str, next_xid: int) -> AsyncIterator[Any]:
+    """One after the other, however many there are: the small tables of a large node are no small ones."""
+    cursor = await connection.cursor(SQL[statement], next_xid, timeout=_SCAN_SECONDS)
+    while rows := await cursor.fetch(_BATCH, timeout=_SCAN_SECONDS):
+        for row in rows:
+            yield row
 
 
 async def _batches(connection: Any, next_xid: int, since: int, known: list[int]) -> AsyncIterator[list[Any]]:

@@ -96,6 +96,9 @@ async def restore(connection: Any, paths: list[Path]) -> Restored:
         done.identifiers = sum(one.rows for one in found)
         if done.different:
             raise NotRestored(f"{len(done.different)} ranges differ from the original: {done.different[:5]}")
+        await connection.execute(SQL["restore_counts"], timeout=_ALL_SECONDS)
+        await connection.execute(SQL["restore_live"], timeout=_ALL_SECONDS)
+        await connection.execute(SQL["restored_now"])
     return done
 
 

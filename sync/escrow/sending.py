@@ -137,14 +137,17 @@ class EscrowClient:
         except DocumentInvalid as wrong:
             raise NotTaken(f"the notifications cannot be read: {wrong}") from None
 
-    async def ask(self, path: str, question: Any, seconds: float | None = None) -> Any:
+    async def ask(self, path: str, question: Any, seconds: float | None = None) -> dict[str, Any]:
         """JSON of our own form, about the copy that the top level holds."""
         data, url = orjson.dumps(question), f"{self._ends.reports}{path}"
         _, body = await self._call("POST", url, data=data, seconds=seconds, most=64 * MOST_BYTES)
         try:
-            return orjson.loads(body)
+            said = orjson.loads(body)
         except ValueError:
             raise NotTaken("the answer is not JSON") from None
+        if not isinstance(said, dict):
+            raise NotTaken("the answer is no object")
+        return said
 
     async def _call(
         self, method: str, url: str, *, data: Any = None, seconds: float | None = None, missing: bool = False,

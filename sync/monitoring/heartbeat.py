@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from sync.operations.envelope import envelope, read_time
 
 _LEAST_SECONDS, _MOST_SECONDS = 1, 3_600
 _MOST_NOTICES = 50
+_MOST_SEQUENCE = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,19 @@ class Beat:
     certificate_until: str | None = None
 
 
+_DIGEST = re.compile(r"sha-256:[0-9a-f]{64}")
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`expect`: the number of the statistics that the top level waits for."""
+    """`expect`: the number of the statistics that the top level waits for; `digest_before`: of the rows of the one before it,
+    where it says so."""
 
     server_time: datetime
     next_seconds: float
     expect: int
     notices: list[Any]
+    digest_before: str | None = None
 
 
 def heartbeat_document(sln: str, message_id: str, now: datetime, beat: Beat) -> dict[str, Any]:
@@ -102,6 +109,10 @@ def read_reply(message_id: str, body: bytes) -> Reply | None:
             return None
         seconds = min(max(int(said["nextInSeconds"]), _LEAST_SECONDS), _MOST_SECONDS)
         notices = said["notices"] if isinstance(said["notices"], list) else []
-        return Reply(read_time(said["serverTime"]), seconds, int(said["expectStatisticsSeq"]), notices[:_MOST_NOTICES])
+        expect, before = int(said["expectStatisticsSeq"]), said.get("lastRowsDigest")
+        if not 0 <= expect <= _MOST_SEQUENCE:
+            return None
+        before = before if isinstance(before, str) and _DIGEST.fullmatch(before) else None
+        return Reply(read_time(said["serverTime"]), seconds, expect, notices[:_MOST_NOTICES], before)
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return None

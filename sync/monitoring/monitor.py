@@ -25,8 +25,8 @@ from sync.access.signed_http import Answered, SignedHttp
 from sync.access.transport import NotSent, OutcomeUnknown
 from sync.leading import lead
 from sync.monitoring.documents import Again
-from sync.monitoring.heartbeat import UNKNOWN, Beat, Pace, Service, heartbeat_document, read_reply
-from sync.monitoring.statistics import SQL, Delivery, Sealer, rewind
+from sync.monitoring.heartbeat import UNKNOWN, Beat, Pace, Reply, Service, heartbeat_document, read_reply
+from sync.monitoring.statistics import SQL, Delivery, Sealer, adopt, rewind
 from sync.operations.canonical import canonical
 from sync.operations.shapes import MEDIA_TYPE, MOST_DOCUMENT_BYTES
 
@@ -131,12 +131,17 @@ class Monitor:
         await self._pool.execute(SQL["beaten"], round(offset), orjson.dumps(reply.notices).decode())
         self._beat_at = time.monotonic() + min(self._heartbeat_seconds, reply.next_seconds)
         HEARTBEAT_ANSWERED.set(heard.timestamp())
-        await self._expected(reply.expect)
+        await self._expected(reply)
         await self._node.notices(reply.notices)
         return True
 
-    async def _expected(self, expect: int) -> None:
-        """The top level says what it waits for: where it lost what it had acknowledged, it is sent again."""
+    async def _expected(self, reply: Reply) -> None:
+        """The top level says what it waits for: where it lost what it had acknowledged, it is sent again; where this node lost
+        what it had sent, it goes on from there."""
+        expect = reply.expect
+        if (await self._pool.fetchrow(SQL["read_state"]))["placeless"]:
+            await adopt(self._pool, max(expect, 1), reply.digest_before)
+            return
         sequence = await self._pool.fetchrow(SQL["sequence"])
         if 1 <= expect < sequence["next"]:
             log.warning("the top level waits for statistics %d; they are sent again", expect)

@@ -50,15 +50,18 @@ class Sealer:
         until, made = whole_hour(now - self._sealing.after), 0
         while True:
             async with self._pool.acquire() as connection, connection.transaction():
-                more, reached = await self._seal_some(connection, until)
+                state = await connection.fetchrow(SQL["lock_state"])
+                if state["restored_at"] is not None and state["adopted_seq"] is None:
+                    return made  # a heartbeat's answer tells which number comes next
+                more, reached = await self._seal_some(connection, state, until)
             made += more
             if reached >= until:
                 self._due = until + HOUR + self._sealing.after
                 return made
 
-    async def _seal_some(self, connection: Any, until: datetime) -> tuple[int, datetime]:
+    async def _seal_some(self, connection: Any, state: Any, until: datetime) -> tuple[int, datetime]:
         """(documents made, up to which hour)."""
-        settled = (await connection.fetchrow(SQL["lock_state"]))["settled_until"]
+        settled = state["settled_until"]
         if settled is None:
             settled = until - HOUR
             await connection.execute(SQL["begin"], settled)
@@ -68,7 +71,7 @@ class Sealer:
         live = {row["prefix"]: row["live"] for row in await connection.fetch(SQL["live"])}
         known = {row["hour"]: row for row in await connection.fetch(SQL["latest_of_hours"], settled)}
         last = await connection.fetchrow(SQL["last_document"])
-        seq, previous = (last["seq"], last["rows_digest"]) if last is not None else (0, NO_DIGEST)
+        seq, previous = (last["seq"], last["rows_digest"]) if last is not None else _begins_after(state)
         settle_until = max(settled, reached - self._sealing.again)
         made = 0
         for hour in hours(settled, reached):
@@ -88,6 +91,22 @@ class Sealer:
                 await connection.execute(SQL["put_live"], list(live), list(live.values()))
         await connection.execute(SQL["settle"], settle_until)
         return made, reached
+
+
+def _begins_after(state: Any) -> tuple[int, str]:
+    """Number and digest before the first document of this node: after a restoration those of the node that was lost."""
+    return (state["adopted_seq"], state["adopted_digest"]) if state["adopted_seq"] else (0, NO_DIGEST)
+
+
+async def adopt(connection: Any, expect: int, digest_before: str | None) -> bool:
+    """After a restoration: number on from what the top level has; whether it was so. What the lost node counted and never told is
+    lost with it, and no hour that it told is told again."""
+    if expect > 1 and digest_before is None:
+        log.error("the top level waits for statistics %d and does not tell the digest of the one before", expect)
+        return False
+    await connection.execute(SQL["adopt"], expect - 1, digest_before or NO_DIGEST)
+    log.warning("restored from deposits: statistics go on with %d, from the hour of the restoration on", expect)
+    return True
 
 
 class Delivery:

@@ -5,10 +5,10 @@ Both ends read with them; unknown fields are refused, so that nothing unsigned o
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -105,6 +105,14 @@ class Manifest(_Document):
     signatures: Signatures
 
 
+class ManifestReply(BaseModel):
+    """Only what is acted upon: a top level may say more."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, alias_generator=to_camel)
+    result: Literal["accepted"]
+    missing_chunks: Annotated[list[Annotated[int, Field(ge=1)]], Field(max_length=100_000)] = []
+
+
 class Standby(_Strict):
     snapshot_id: Word
     digest: Digest
@@ -135,12 +143,30 @@ class Answered(_Strict):
     not_found: Count
 
 
+class Change(_Strict):
+    """Of one identifier that the top level answered for; `version` is that of the standby data. `values`: the public ones from
+    then on; without them it was withdrawn."""
+
+    key: Annotated[str, Field(min_length=3, max_length=255)]
+    version: Annotated[int, Field(ge=1, le=2**31 - 2)]
+    values: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)] | None = None
+    withdrawn: bool = False
+    reason: Word = ""
+    successor: Annotated[str, Field(max_length=255)] | None = None
+
+    @model_validator(mode="after")
+    def one_or_the_other(self) -> Self:
+        if self.withdrawn == (self.values is not None) or self.withdrawn != bool(self.reason):
+            raise ValueError("either values, or withdrawn with a reason")
+        return self
+
+
 class Offer(_Document):
     kind: Literal["handback-offer"]
     order_id: OrderId
     ended_at: Time
     answered: Answered
-    changes: Annotated[list[dict[str, Any]], Field(max_length=10_000)]
+    changes: Annotated[list[Change], Field(max_length=10_000)]
     changes_digest: Digest
     signatures: Signatures
 

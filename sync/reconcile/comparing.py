@@ -14,7 +14,7 @@ from typing import Any
 from sync.escrow.making import SQL, choose_borders, read_ranges_before
 from sync.escrow.names import read_utc
 from sync.escrow.rows import Row
-from sync.escrow.sending import EscrowClient
+from sync.escrow.sending import EscrowClient, NotTaken
 from sync.escrow.writing import END, Range
 
 RANGES = 4_096
@@ -136,24 +136,21 @@ async def _sort_out(connection: Any, found: Difference) -> None:
 
 
 async def rows_there(client: EscrowClient, sln: str, keys: list[str]) -> list[Row]:
-    """As the top level's copy has them."""
+    """As the top level's copy has them, whatever it says. Raises `NotTaken` for what is no list of rows, and as `ask` does."""
     rows: list[Row] = []
     for start in range(0, len(keys), 1_000):
         answer = await client.ask(f"/ops/v1/reconcile/{sln}", {"keys": keys[start : start + 1_000]})
-        for version, status, template_id, owner_id, created, changed, key, shown, withdrawal, value in answer["rows"]:
-            at = None if changed is None else read_utc(changed)
-            rows.append(
-                Row(
-                    version,
-                    status,
-                    template_id,
-                    owner_id,
-                    read_utc(created),
-                    at,
-                    key,
-                    shown,
-                    withdrawal,
-                    value.encode(),
-                )
-            )
+        try:
+            rows += [_row(one) for one in answer["rows"][:1_000]]
+        except (TypeError, ValueError, KeyError, AttributeError) as wrong:
+            raise NotTaken(f"the rows of the copy cannot be read: {wrong}"[:300]) from None
     return rows
+
+
+def _row(said: Any) -> Row:
+    version, status, template_id, owner_id, created, changed, key, shown, withdrawal, value = said
+    at = None if changed is None else read_utc(changed)
+    content = value.encode()
+    if not isinstance(key, str):
+        raise TypeError("a key is no text")
+    return Row(version, status, template_id, owner_id, read_utc(created), at, key, shown, withdrawal, content)

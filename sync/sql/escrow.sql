@@ -106,6 +106,22 @@ UPDATE identifier SET version = greatest(version, $2::integer) + 1, status = $3,
 INSERT INTO identifier (version, status, template_id, owner_id, created_at, changed_at, key, shown, withdrawal, value)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (key) DO NOTHING
 
+-- name: count_again
+-- Of these prefixes: hours that have more rows than were counted are counted up to their rows. Rows and counters are written in one
+-- transaction, so that only what went by another way is ever missing here.
+INSERT INTO enterprise_count AS c (enterprise_id, prefix, hour, slot, registered)
+SELECT p.enterprise_id, told.prefix, told.hour, -1, told.rows - told.counted
+FROM (SELECT r.prefix, r.hour, r.rows, coalesce((SELECT sum(registered) FROM enterprise_count e
+                                                 WHERE e.prefix = r.prefix AND e.hour = r.hour), 0)::bigint AS counted
+      FROM (SELECT w.prefix, date_trunc('hour', i.created_at, 'UTC') AS hour, sum(1)::bigint AS rows
+            FROM unnest($1::text[]) AS w (prefix) CROSS JOIN LATERAL (
+                SELECT created_at FROM identifier WHERE key >= w.prefix || '/' AND key < w.prefix || '0') AS i GROUP BY 1, 2) AS r) AS told
+JOIN prefix p ON p.prefix = told.prefix WHERE told.rows > told.counted
+ON CONFLICT (enterprise_id, hour, prefix, slot) DO UPDATE SET registered = c.registered + excluded.registered
+
+-- name: audit_repair
+INSERT INTO audit (actor, action, object, identifiers, source) VALUES ($1, 'reconcile', $2, $3, 'top level')
+
 -- name: newest_deposit
 SELECT id, revision, day, kind, previous, state, made_at, code, reason, counts::text AS counts, files::text AS files
 FROM escrow_deposit ORDER BY day DESC, revision DESC LIMIT 1

@@ -1,8 +1,13 @@
 -- name: lock_state
-SELECT settled_until, stopped FROM monitoring_state FOR UPDATE
+SELECT settled_until, stopped, restored_at, adopted_seq, adopted_digest FROM monitoring_state FOR UPDATE
+
+-- name: adopt
+-- Once, after a restoration: the number and the digest that the next document follows.
+UPDATE monitoring_state SET adopted_seq = $1, adopted_digest = $2 WHERE restored_at IS NOT NULL AND adopted_seq IS NULL
 
 -- name: read_state
-SELECT settled_until, stopped, last_error, last_heartbeat_at, clock_offset_milliseconds, notices, changed_at FROM monitoring_state
+SELECT settled_until, stopped, last_error, last_heartbeat_at, clock_offset_milliseconds, notices, changed_at,
+       restored_at IS NOT NULL AND adopted_seq IS NULL AS placeless FROM monitoring_state
 
 -- name: begin
 -- What was live before the first hour, from stored counters and the changes since. Once in a node's life.
@@ -71,10 +76,11 @@ UPDATE statistics_document SET acknowledged_at = now() WHERE seq = $1
 UPDATE statistics_document SET acknowledged_at = NULL WHERE seq >= $1 AND acknowledged_at IS NOT NULL
 
 -- name: sequence
-SELECT coalesce((SELECT max(seq) FROM statistics_document), 0) AS last,
+SELECT coalesce((SELECT max(seq) FROM statistics_document), adopted_seq, 0) AS last,
        coalesce((SELECT min(seq) FROM statistics_document WHERE acknowledged_at IS NULL),
-                (SELECT max(seq) + 1 FROM statistics_document), 1) AS next,
+                (SELECT max(seq) + 1 FROM statistics_document), adopted_seq + 1, 1) AS next,
        (SELECT sealed_at FROM statistics_document WHERE acknowledged_at IS NULL ORDER BY seq LIMIT 1) AS waiting_since
+FROM monitoring_state
 
 -- name: stop
 UPDATE monitoring_state SET stopped = $1, last_error = $1 WHERE stopped IS NULL

@@ -67,3 +67,20 @@ SELECT setval(pg_get_serial_sequence(name, 'id'), greatest(most, 1)) FROM (
     SELECT 'enterprise' AS name, max(id) AS most FROM enterprise UNION ALL SELECT 'api_key', max(id) FROM api_key
     UNION ALL SELECT 'template', max(id) FROM template UNION ALL SELECT 'visibility_grant', max(id) FROM visibility_grant
     UNION ALL SELECT 'suffix_lease', max(id) FROM suffix_lease) s
+
+-- name: restore_counts
+-- Counters are in no deposit: what every row says of itself takes their place, so that quotas and yearly figures go on.
+INSERT INTO enterprise_count (enterprise_id, prefix, hour, slot, registered)
+SELECT p.enterprise_id, p.prefix, told.hour, -1, told.registered
+FROM (SELECT split_part(key, '/', 1) AS prefix, date_trunc('hour', created_at, 'UTC') AS hour, sum(1)::bigint AS registered
+      FROM identifier WHERE key IS NOT NULL GROUP BY 1, 2) AS told JOIN prefix p USING (prefix)
+
+-- name: restore_live
+-- Where the statistics of live identifiers go on from, at the beginning of the hour that is told first.
+INSERT INTO statistics_live (prefix, live)
+SELECT split_part(key, '/', 1), sum(1)::bigint FROM identifier
+WHERE key IS NOT NULL AND status <> 2 AND NOT starts_with(key, '0.NA/') AND created_at < date_trunc('hour', now(), 'UTC') GROUP BY 1 ON CONFLICT DO NOTHING
+
+-- name: restored_now
+-- The hour that is running is the first that this node tells of: one that is over may have been told by the node that was lost.
+UPDATE monitoring_state SET restored_at = now(), settled_until = date_trunc('hour', now(), 'UTC')

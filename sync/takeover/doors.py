@@ -12,6 +12,8 @@ import orjson
 from aiohttp import web
 
 from core.database import store_errors
+from core.errors import BodyNotJson, BodyTooLarge
+from core.web import read_at_most
 from sync.operations.envelope import error
 from sync.operations.shapes import MEDIA_TYPE, MOST_DOCUMENT_BYTES
 from sync.signing.keys import Signer, Verifier
@@ -63,9 +65,12 @@ async def _served(request: web.Request, answer: Callable[[Orders, bytes], Awaita
     door = request.app[TAKEOVER]
     body = b""
     if request.method == "POST":
-        if request.content_type != MEDIA_TYPE or (request.content_length or 0) > MOST_DOCUMENT_BYTES:
+        if request.content_type != MEDIA_TYPE:
             return _plain("bad-message")
-        body = await request.read()
+        try:
+            body = await read_at_most(request, MOST_DOCUMENT_BYTES)
+        except (BodyTooLarge, BodyNotJson):
+            return _plain("bad-message")
     with store_errors():
         if door.orders is None or door.signer is None or not await _is_signed(door, request, body):
             return _plain("bad-signature")

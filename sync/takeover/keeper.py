@@ -46,6 +46,9 @@ class Keeper:
     async def tick(self) -> None:
         """Raises as asyncpg does."""
         state = await self._orders.move_on()
+        if state == State.RETURNING:
+            await self._orders.take_back()
+            return
         if await self._is_due(state) and self._breaker.allows(time.monotonic()):
             await self._send()
 

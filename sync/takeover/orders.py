@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,14 +11,18 @@ from typing import Any
 
 import orjson
 
+from core.identifier import fold_case
+from core.record import record_from_row
 from core.sqlfiles import load_sql
 from sync.operations.canonical import canonical, digest
 from sync.operations.envelope import envelope, error, read_time, time_text
-from sync.operations.shapes import FORMAT, Malformed, Offer, Order, read
+from sync.operations.shapes import FORMAT, Change, Malformed, Offer, Order, read
 from sync.operations.signatures import COUNTERSIGNER, ISSUER, DocumentRefused, require_signed, signed
 from sync.signing.keys import Signer, Verifier
+from sync.takeover.changes import ChangesImpossible, carried_out, reconcile_words
 from sync.takeover.states import Event, State, after, due
 
+log = logging.getLogger(__name__)
 SQL = load_sql("sync", "takeover.sql")
 _SOURCE = "top level"
 _LOCK = "SELECT pg_advisory_xact_lock(7091325401)"  # orders are rare, and one at a time
@@ -129,17 +134,17 @@ class Orders:
             return await self._status(connection, order_id, 200)
 
     async def hand_back(self, order_id: str, body: bytes) -> Said:
-        """An offer; the same one again is answered with the same bytes, unless differences were found: then they are
-        looked for again."""
+        """An offer. It is answered when `take_back` has compared; until then, and to the same one again, with 202. The same one
+        again later gets the same bytes."""
         try:
             plain, offer = read(Offer, body)
-            ended_at = read_time(offer.ended_at)
+            read_time(offer.ended_at)
             require_signed(plain, self._keys, ISSUER)
         except (Malformed, ValueError) as wrong:
             return _error("bad-message", str(wrong))
         except DocumentRefused as refused:
             return _error("bad-signature", refused.reason)
-        if offer.order_id != order_id or offer.changes_digest != digest(offer.changes):
+        if offer.order_id != order_id or offer.changes_digest != digest(plain["changes"]):
             return _error("bad-message", "orderId or changesDigest")
         now = self._clock()
         async with self._pool.acquire() as connection, connection.transaction():
@@ -148,14 +153,34 @@ class Orders:
             held = await connection.fetchrow(SQL["hold_order"], order_id)
             if held is None:
                 return _error("unknown-order")
-            if held["state"] == State.CLOSED and held["offer_digest"] == digest(plain):
+            if held["handback"] is not None and held["offer_digest"] == digest(plain):
                 return Said(200, bytes(held["handback"]))
-            if held["state"] != State.ACTIVE:
+            if held["state"] not in (State.ACTIVE, State.RETURNING):
                 return _error("order-conflict")
-            await self._move(connection, order_id, State.ACTIVE, Event.OFFER, now)
+            if held["state"] == State.ACTIVE:
+                await self._move(connection, order_id, State.ACTIVE, Event.OFFER, now)
+            if held["state"] == State.ACTIVE or held["offer_digest"] != digest(plain):
+                await connection.execute(SQL["keep_offer"], order_id, canonical(plain), digest(plain))
+            return await self._status(connection, order_id, 202)
+
+    async def take_back(self) -> bool:
+        """Compare for the offer that waits, and decide; whether one was decided. Takes as long as reading all identifiers, so
+        it is for the process of the exchange. Raises as asyncpg does."""
+        waiting = await self._pool.fetchrow(SQL["waiting_offer"])
+        if waiting is None:
+            return False
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             compared, different = await self._compare(connection)
-            different += len(offer.changes)  # what was changed up there is not here
-            return await self._handed_back(connection, plain, order_id, max(now, ended_at), compared, different)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK)
+            held = await connection.fetchrow(SQL["hold_order"], waiting["order_id"])
+            if held["state"] != State.RETURNING or held["offer_digest"] != waiting["offer_digest"]:
+                return False  # another offer came meanwhile
+            await self._handed_back(connection, held, compared, different)
+        return True
 
     async def move_on(self) -> str | None:
         """What time brings about; the state of the order that is open, None where none is."""
@@ -217,21 +242,28 @@ class Orders:
         await connection.execute(SQL["keep_acceptance"], order_id, body)
         return Said(200, body)
 
-    async def _handed_back(
-        self, connection: Any, offer: dict[str, Any], order_id: str, resumed_at: datetime, compared: int, different: int
-    ) -> Said:
-        document = {
-            **envelope("handback-acceptance", self._sln, secrets.token_hex(16), self._clock()),
-            "orderId": order_id, "offer": offer, "decision": "refuse" if different else "accept",
-            "resumedAt": time_text(resumed_at), "reconcile": {"compared": compared, "different": different},
-        }  # fmt: skip
-        body = canonical(signed(document, self._signer, COUNTERSIGNER))
-        event = Event.DIFFERENT if different else Event.COUNTERSIGN
-        await self._move(connection, order_id, State.RETURNING, event, self._clock())
-        await connection.execute(SQL["keep_handback"], order_id, body, digest(offer))
+    async def _handed_back(self, connection: Any, held: Any, compared: int, different: int) -> None:
+        """Registration goes on, what the top level changed is brought in, and the order is closed; or nothing of all that."""
+        plain, offer = read(Offer, bytes(held["offer"]))
+        order_id, now, told = held["order_id"], self._clock(), []
         if not different:
-            await connection.execute(SQL["unfreeze"], order_id)
-        return Said(200, body)
+            try:
+                async with connection.transaction():
+                    await connection.execute(SQL["unfreeze"], order_id)
+                    await bring_in(connection, offer.changes, self._sln, order_id, now)
+            except ChangesImpossible as impossible:
+                different, told = impossible.count, impossible.told
+                log.warning("changes of the top level cannot be brought in: %s", impossible)
+        document = {
+            **envelope("handback-acceptance", self._sln, secrets.token_hex(16), now),
+            "orderId": order_id, "offer": plain, "decision": "refuse" if different else "accept",
+            "resumedAt": time_text(max(now, read_time(offer.ended_at))),
+            "reconcile": reconcile_words(compared, different, offer.changes, told),
+        }  # fmt: skip
+        event = Event.DIFFERENT if different else Event.COUNTERSIGN
+        await self._move(connection, order_id, State.RETURNING, event, now)
+        body = canonical(signed(document, self._signer, COUNTERSIGNER))
+        await connection.execute(SQL["keep_handback"], order_id, body)
 
     async def _move_on(self, connection: Any, now: datetime) -> str | None:
         row = await connection.fetchrow(SQL["open_order"])
@@ -268,6 +300,27 @@ class Orders:
             "since": time_text(held["since"]), "history": history,
         }  # fmt: skip
         return Said(status, orjson.dumps(said))
+
+
+async def bring_in(connection: Any, changes: list[Change], sln: str, order_id: str, now: datetime) -> None:
+    """In the caller's transaction, with history, change feed and audit. Raises `ChangesImpossible`."""
+    if not changes:
+        return
+    rows = await connection.fetch(SQL["hold_identifiers"], [one.key for one in changes])
+    if rows and (actor := rows[0]["actor"]) is None:
+        raise ChangesImpossible(["history names who changes something, and this node has no operator yet"])
+    held = {row["key"]: record_from_row(row) for row in rows}
+    fixed = frozenset(row["key"] for row in rows if row["fixed"])
+    changed = carried_out(changes, held, fold_case(sln), fixed, int(now.timestamp()))
+    keys = [one.key for one in changed]
+    why = f"by the top level during {order_id}"
+    await connection.execute(SQL["note_changes"], keys, [one.kind for one in changed], why, actor)
+    await connection.execute(
+        SQL["put_changes"], keys, [one.status.value for one in changed], [one.packed for one in changed],
+        [one.withdrawal for one in changed],
+    )  # fmt: skip
+    await connection.execute(SQL["index_changes"], keys)
+    await connection.execute(SQL["audit_changes"], order_id, len(keys), _SOURCE, actor)
 
 
 def _below(prefix: str, own: str) -> bool:

@@ -29,7 +29,7 @@ from core.values import render
 from core.visibility import ANYBODY, visible
 from sync.operations.canonical import canonical, digest, digest_of_bytes
 from sync.operations.envelope import envelope, time_text
-from sync.operations.shapes import MEDIA_TYPE
+from sync.operations.shapes import MEDIA_TYPE, Malformed, ManifestReply, read
 from sync.operations.signatures import ISSUER, signed
 from sync.signing.keys import Signer
 from sync.takeover.orders import SQL
@@ -100,21 +100,16 @@ class Standby:
         }  # fmt: skip
 
     async def _upload(self, number: str, manifest: dict[str, Any], folder: Path) -> None:
-        body = canonical(manifest)
+        body, offered = canonical(manifest), len(manifest["chunks"])
         for _ in range(2):  # what it lacks, and whether it lacks anything still
-            status, answer = await self._put(f"{self._sln}/{number}", body, MEDIA_TYPE)
-            said = orjson.loads(answer) if status == 200 else {}
-            if said.get("result") != "accepted":
-                raise Refused(f"the manifest is not taken: HTTP {status} {answer[:200]!r}")
-            missing = said.get("missingChunks", [])
+            missing = _missing(*await self._put(f"{self._sln}/{number}", body, MEDIA_TYPE), offered)
             if not missing:
                 return
             for place in missing:
-                status, answer = await self._put_piece(f"{self._sln}/{number}/chunks/{int(place)}", folder, int(place))
+                status, answer = await self._put_piece(f"{self._sln}/{number}/chunks/{place}", folder, place)
                 if status != 204:
                     raise Refused(f"piece {place} is not taken: HTTP {status} {answer[:200]!r}")
-        status, answer = await self._put(f"{self._sln}/{number}", body, MEDIA_TYPE)
-        if status != 200 or orjson.loads(answer).get("missingChunks"):
+        if _missing(*await self._put(f"{self._sln}/{number}", body, MEDIA_TYPE), offered):
             raise Refused("pieces are missing still")
 
     async def _put_piece(self, path: str, folder: Path, place: int) -> tuple[int, bytes]:
@@ -124,6 +119,19 @@ class Standby:
         if status != _NOT_THAT_TYPE:
             return status, answer
         return await self._put(path, unpack(packed, PACKED, MOST_CHUNK_BYTES), PLAIN)
+
+
+def _missing(status: int, answer: bytes, offered: int) -> list[int]:
+    """The places of the pieces that it lacks. Raises `Refused`, also for what is no answer to a manifest of `offered` pieces."""
+    if status != 200:
+        raise Refused(f"the manifest is not taken: HTTP {status} {answer[:200]!r}")
+    try:
+        _, reply = read(ManifestReply, answer)
+    except Malformed as wrong:
+        raise Refused(f"the answer to the manifest cannot be read: {wrong}"[:400]) from None
+    if strange := [place for place in reply.missing_chunks if place > offered]:
+        raise Refused(f"pieces are asked for that were never offered: {strange[:5]}")
+    return reply.missing_chunks
 
 
 def _tidy(folder: Path) -> None:

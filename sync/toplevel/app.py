@@ -57,7 +57,7 @@ def signer_of(store: Store) -> Ed25519Signer:
 
 def make_app(desk: Desk, directory: Path | None = None) -> web.Application:
     """Its caller closes the store. `directory`: where escrow stands; None: the box has no escrow agent."""
-    app = web.Application(middlewares=[edge], client_max_size=MOST_CHUNK_BYTES)
+    app = web.Application(middlewares=[edge, exam_doors.guarded], client_max_size=MOST_CHUNK_BYTES)
     app[DESK], app[SIGNER] = desk, signer_of(desk.store)
     app[BODY_LIMIT], app[TRUSTED_PROXIES] = MOST_CHUNK_BYTES, ()
     app.cleanup_ctx.append(_clerk)

@@ -26,6 +26,7 @@ from sync.toplevel.accounts import logs_in
 from sync.toplevel.escrow_agent import EscrowAgent
 from sync.toplevel.escrow_codes import REPORT, finding, judge_report
 from sync.toplevel.exam_doors import require_same_site
+from sync.toplevel.faults import faulty
 from sync.toplevel.signed_doors import DESK
 
 AGENT: web.AppKey[EscrowAgent] = web.AppKey("agent", EscrowAgent)
@@ -37,15 +38,15 @@ _BLOCK = 1024 * 1024
 def add_routes(app: web.Application) -> None:
     add = app.router.add_route
     add("GET", "/deposit/certificate", certificate)
-    add("PUT", "/deposit/{sln}/{file}", upload)
-    add("PUT", "/report/sln-escrow-report/{sln}/{id}", report)
-    add("POST", "/report/escrow-agent-notification/{sln}", notification)
-    add("GET", "/info/report/sln-escrow-repository/{sln}", repository)  # GET answers HEAD too
-    add("HEAD", "/info/report/sln-escrow-repository/{sln}", repository)
+    add("PUT", "/deposit/{sln}/{file}", faulty(upload))
+    add("PUT", "/report/sln-escrow-report/{sln}/{id}", faulty(report))
+    add("POST", "/report/escrow-agent-notification/{sln}", faulty(notification))
+    add("GET", "/info/report/sln-escrow-repository/{sln}", faulty(repository))  # GET answers HEAD too
+    add("HEAD", "/info/report/sln-escrow-repository/{sln}", faulty(repository))
     for method in ("GET", "HEAD"):
-        add(method, "/info/report/sln-escrow-report/{sln}/{day}", reports)
-        add(method, "/info/report/escrow-agent-notification/{sln}/{day}", notifications)
-    add("POST", "/ops/v1/reconcile/{sln}", reconcile)
+        add(method, "/info/report/sln-escrow-report/{sln}/{day}", faulty(reports))
+        add(method, "/info/report/escrow-agent-notification/{sln}/{day}", faulty(notifications))
+    add("POST", "/ops/v1/reconcile/{sln}", faulty(reconcile))
     add("POST", "/_exam/escrow", exam)
 
 

@@ -4,18 +4,22 @@ a call that a browser makes for another site is refused.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from core.errors import BodyInvalid, FieldProblem, PageUnknown
 from core.web import json_answer, read_json
+from sync.access.address import is_loopback
 from sync.signing.keys import KeyUnusable
 from sync.toplevel.accounts import Account, open_account
 from sync.toplevel.prefixes import MOVES, NAMES, MoveImpossible
 from sync.toplevel.signed_doors import DESK
 
+_PAGES = ("/", "/watch")
 _MOST_SHOWN = 200
 _ACCOUNT = ("app_id", "prefix", "user", "client", "password", "keyid", "algorithm", "public")
 
@@ -109,10 +113,28 @@ async def close_account(request: web.Request) -> web.Response:
 
 
 def require_same_site(request: web.Request) -> None:
-    """Raises `PageUnknown` for what a page of another site had a browser send."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+    """Raises `PageUnknown` for what a page of another site had a browser send, also where that site's name was made to lead
+    here: whoever asks names this machine or an address, never another name."""
+    host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
+    if not names_this_machine(host) or (origin is not None and urlsplit(origin).netloc != host):
         raise PageUnknown()
+
+
+def names_this_machine(host: str) -> bool:
+    """Of a `Host` with or without a port. An address counts: names can be made to lead anywhere, addresses cannot."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return is_loopback(name) or ipaddress.ip_address(name) is not None
+    except ValueError:
+        return False
+
+
+@web.middleware
+async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What is only for an examiner is looked at so, too."""
+    if request.path in _PAGES or request.path.startswith("/_exam/"):
+        require_same_site(request)
+    return await handler(request)
 
 
 def _invalid(path: str, en: str, zh: str) -> BodyInvalid:

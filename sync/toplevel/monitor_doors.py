@@ -57,6 +57,7 @@ def beaten(desk: Desk, account: Any, body: bytes) -> Told:
             "nextInSeconds": HEARTBEAT_SECONDS,
             "expectStatisticsSeq": last["seq"] + 1 if last is not None else 1,
             "notices": notices(desk, account["app_id"]),
+            **({"lastRowsDigest": last["rows_digest"]} if last is not None else {}),
         },
     )
 

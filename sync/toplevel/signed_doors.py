@@ -56,7 +56,7 @@ async def serve(
     if desk.dials.slow_milliseconds:
         await asyncio.sleep(desk.dials.slow_milliseconds / 1000)
     if desk.take("vanish"):
-        return _cut(request)
+        return cut(request)
     if (refused := refusal(request, body)) is not None:
         return refused
     account = desk.store.one("account", app_id=request.headers["Idis-App-Id"])
@@ -67,7 +67,7 @@ async def serve(
     if turns:
         return web.Response(status=desk.dials.http_status, headers={"Retry-After": _RETRY_SECONDS})
     if desk.take("lose_answer"):
-        return _cut(request)
+        return cut(request)
     if desk.take("garbage"):
         return web.Response(body=b"<html>502 Bad Gateway</html>", content_type="text/html")
     return signed(request, told)
@@ -107,7 +107,7 @@ def signed(request: web.Request, told: Told) -> web.Response:
     return web.Response(status=told.status, body=told.body, headers={**headers, **told.headers})
 
 
-def _cut(request: web.Request) -> web.Response:
+def cut(request: web.Request) -> web.Response:
     """The connection is gone before a byte of an answer."""
     if request.transport is not None:
         request.transport.abort()

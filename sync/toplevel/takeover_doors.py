@@ -24,6 +24,7 @@ from sync.toplevel.takeovers import Impossible, Wish, address_of, clock_tick, ha
 _REASONS = ("drill", "failure", "disaster", "security", "regulatory")
 _MOST_SECONDS = 30 * 86_400
 _MOST_CHECKS = 100
+PATIENCE_SECONDS = 20.0  # of an examiner with a node that compares
 _CHECK_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -79,11 +80,19 @@ async def send_again(request: web.Request) -> web.Response:
 
 
 async def handback(request: web.Request) -> web.Response:
-    """Offer resolution back. Errors: `PageUnknown`, `BodyInvalid`."""
+    """Offer resolution back, with `changes`? of a new offer; `status` 202 in the answer: ask again. Errors: `PageUnknown`,
+    `BodyInvalid`, `BodyNotJson`."""
     require_same_site(request)
     desk, held, account = _held(request)
+    body = await read_json(request) if request.can_read_body else {}
+    changes = body.get("changes", []) if isinstance(body, dict) else None
+    if not isinstance(changes, list) or not all(isinstance(one, dict) for one in changes):
+        raise _invalid("changes", "must be a list of objects", "应为对象数组")
     try:
-        return json_answer(await hand_back(desk, account, request.app[SIGNER], held["order_id"]))
+        answer = await hand_back(
+            desk, account, request.app[SIGNER], held["order_id"], changes=changes, wait_seconds=PATIENCE_SECONDS
+        )
+        return json_answer(answer)
     except (Impossible, NotSent, OutcomeUnknown) as wrong:
         raise _invalid("order", str(wrong), "节点未应答，或答复签名无效") from None
 
@@ -152,11 +161,18 @@ async def _asked(session: aiohttp.ClientSession, base_url: str, line: dict[str, 
 
 
 def _random_record(desk: Desk, account: Any) -> Any:
-    """At or after a random key; the first where none comes after."""
-    own = account["prefix"].upper()
-    first = f"{own}.{random.randrange(1, 10)}"  # noqa: S311
-    found = desk.store.one("line_at_or_after", app_id=account["app_id"], key=first)
-    return found or desk.store.one("line_at_or_after", app_id=account["app_id"], key="")
+    """A line of an identifier that is answered from: of a random piece, at or after a random one of its lines. None: there is none."""
+    pieces = [row["digest"] for row in desk.store.all("pieces", app_id=account["app_id"]) if row["current"]]
+    random.shuffle(pieces)
+    for piece in pieces:  # the first may hold prefixes only
+        if lines := desk.store.value("count_lines", app_id=account["app_id"], piece=piece):
+            return desk.store.one(
+                "line_of_piece",
+                app_id=account["app_id"],
+                piece=piece,
+                place=random.randrange(lines),  # noqa: S311
+            )
+    return None
 
 
 def _held(request: web.Request) -> tuple[Desk, Any, Any]:

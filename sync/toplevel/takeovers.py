@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +25,7 @@ from sync.toplevel.desk import Desk
 APP_ID = "ntln"
 _ORDERS = "/ntln/v1/takeover/orders"
 _TIMEOUT_SECONDS = 30.0
+_NOT_YET, _ASK_AGAIN_SECONDS = 202, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,33 +89,50 @@ async def send_order(desk: Desk, account: Any, signer: Signer, order_id: str, ur
     return "accepted" if said["decision"] == "accept" else "refused"
 
 
-async def hand_back(desk: Desk, account: Any, signer: Signer, order_id: str, url: str | None = None) -> dict[str, Any]:
-    """Offer resolution back; the node's answer. While it is not taken, the order stays in effect. Raises `Impossible`,
-    `NotSent`, `OutcomeUnknown`."""
-    held = _held(desk, order_id)
-    if held["offer"] is None or held["state"] == "active":
-        now = desk.now()
-        document = {
-            **envelope("handback-offer", account["prefix"], secrets.token_hex(16), now), "orderId": order_id,
-            "endedAt": time_text(now), "answered": {"resolved": held["resolved"], "notFound": held["not_found"]},
-            "changes": [], "changesDigest": digest([]),
-        }  # fmt: skip
-        offer = canonical(signed(document, signer, ISSUER))
+async def hand_back(
+    desk: Desk, account: Any, signer: Signer, order_id: str, url: str | None = None,
+    changes: list[dict[str, Any]] | None = None, wait_seconds: float = 0.0,
+) -> dict[str, Any]:  # fmt: skip
+    """Offer resolution back; the node's answer. It may take its time: `status` 202 until it has compared, asked again for so
+    long and at the next call. While it is not taken, the order stays in effect. `changes` are those of a new offer. Raises
+    `Impossible`, `NotSent`, `OutcomeUnknown`."""
+    offer = _offer(desk, account, signer, _held(desk, order_id), changes or [])
+    until = time.monotonic() + wait_seconds
+    while True:
+        answer = await _post(desk, account, signer, url, f"{_ORDERS}/{order_id}/handback", offer)
+        if answer.status != _NOT_YET or time.monotonic() >= until:
+            break
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+    try:
+        said: dict[str, Any] = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        said = {}
+    if answer.status == 200:
+        _require_countersigned(desk, account, said)
         with desk.store.transaction():
-            desk.store.run("keep_offer", order_id=order_id, offer=offer)
-    else:
-        offer = bytes(held["offer"])
-    answer = await _post(desk, account, signer, url, f"{_ORDERS}/{order_id}/handback", offer)
-    said: dict[str, Any] = orjson.loads(answer.body) if answer.body else {}
-    if answer.status != 200:
+            state = "closed" if said["decision"] == "accept" else "active"
+            desk.store.run("takeover_handed_back", order_id=order_id, handback=answer.body, state=state)
+        return said
+    if answer.status != _NOT_YET:
         with desk.store.transaction():
             desk.store.run("move_takeover", order_id=order_id, state="active")
-        return {"status": answer.status, **said}
-    _require_countersigned(desk, account, said)
+    return {**said, "status": answer.status}
+
+
+def _offer(desk: Desk, account: Any, signer: Signer, held: Any, changes: list[dict[str, Any]]) -> bytes:
+    """The one that waits for an answer, else a new one."""
+    if held["offer"] is not None and held["state"] == "returning":
+        return bytes(held["offer"])
+    now = desk.now()
+    document = {
+        **envelope("handback-offer", account["prefix"], secrets.token_hex(16), now), "orderId": held["order_id"],
+        "endedAt": time_text(now), "answered": {"resolved": held["resolved"], "notFound": held["not_found"]},
+        "changes": changes, "changesDigest": digest(changes),
+    }  # fmt: skip
+    offer = canonical(signed(document, signer, ISSUER))
     with desk.store.transaction():
-        state = "closed" if said["decision"] == "accept" else "active"
-        desk.store.run("takeover_handed_back", order_id=order_id, handback=answer.body, state=state)
-    return said
+        desk.store.run("keep_offer", order_id=held["order_id"], offer=offer)
+    return offer
 
 
 def clock_tick(desk: Desk) -> None:

@@ -16,7 +16,7 @@ from sync.toplevel.escrow_doors import AGENT
 from sync.toplevel.exam_doors import require_same_site
 from sync.toplevel.monitor_doors import seen
 from sync.toplevel.signed_doors import DESK, SIGNER
-from sync.toplevel.takeover_doors import spot_check
+from sync.toplevel.takeover_doors import PATIENCE_SECONDS, spot_check
 from sync.toplevel.takeovers import Impossible, Wish, clock_tick, hand_back, make_order, send_order
 
 _PAGES = page_environment("sync.toplevel", "pages_html")
@@ -124,7 +124,7 @@ async def _done(request: web.Request, said: dict[str, str]) -> str:
         if held is None:
             raise Impossible("there is no such order")
         account: Any = desk.store.one("account", app_id=held["app_id"])
-        answer = await hand_back(desk, account, signer, held["order_id"])
+        answer = await hand_back(desk, account, signer, held["order_id"], wait_seconds=PATIENCE_SECONDS)
         return f"{held['order_id']}: {answer.get('decision', answer.get('status'))} {answer.get('reconcile', '')}"
     account = desk.store.one("account_of_prefix", prefix=said.get("prefix", ""))
     if account is None:

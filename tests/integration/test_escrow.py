@@ -22,7 +22,7 @@ from sync.escrow.keeper import Keeper, read_status, send_now
 from sync.escrow.pgp import SecretKey
 from sync.escrow.reading import schema
 from sync.escrow.restoring import NotRestored
-from sync.escrow.sending import Ends, check_address
+from sync.escrow.sending import Ends, NotTaken, check_address
 from sync.reconcile.comparing import compare
 from sync.reconcile.repairing import repair_here, repair_there
 from tests.conftest import Servers, fresh_database
@@ -92,6 +92,21 @@ async def test_reconciliation_finds_exactly_what_was_planted_and_repairs_either_
     )
     assert row["version"] == 2 and row["size"] > 2
     assert await stage.connection.fetchval("SELECT count(*) FROM identifier_change WHERE kind = 'reconcile'") == 1
+    await stage.connection.execute("ALTER TABLE identifier DISABLE TRIGGER USER")
+    await stage.connection.execute("DELETE FROM identifier WHERE key = ANY ($1::text[])", keys[1:3])  # lost, by no door
+    await stage.connection.execute("TRUNCATE enterprise_count")
+    found = await compare(stage.connection, stage.client, SLN)
+    assert (
+        found.there_only == keys[1:3] and await repair_here(stage.connection, stage.client, SLN, found) == 3
+    )  # the first one again, whose version went up
+    rows = await stage.connection.fetchval(
+        "SELECT count(*) FROM identifier JOIN prefix ON prefix = split_part(key, '/', 1)"
+    )
+    assert await stage.connection.fetchval("SELECT sum(registered) FROM enterprise_count") == rows
+    audited = await stage.connection.fetch(
+        "SELECT object, identifiers FROM audit WHERE action = 'reconcile' ORDER BY id"
+    )
+    assert [tuple(row) for row in audited] == [(SLN, 1), (SLN, 3)]
 
 
 async def test_whoever_dies_between_two_steps_goes_on_without_a_gap_or_a_double(stage: Stage) -> None:
@@ -231,6 +246,19 @@ async def test_escrow_waits_for_who_is_away_and_stops_where_it_is_not_wanted(sta
     await stage.connection.execute("UPDATE escrow_deposit SET state = 'sent' WHERE day = '2026-11-23'")
     assert await stage.settle() == "accepted"
     assert stage.agent.documents.rows("reports_of_day", SLN, "2026-11-23")
+
+
+async def test_every_fault_on_the_way_is_overcome_by_deposits_and_told_by_reconciliation(stage: Stage) -> None:
+    keys = await furnish(stage.connection, 50)
+    faults = {"vanish": 2, "lose_answer": 2, "http_error": 4, "garbage": 2}
+    stage.box.turn(**faults)
+    assert await stage.settle(40) == "accepted", await stage.deposits()
+    assert not any(getattr(stage.box.desk.dials, name) for name in faults)
+    for fault in faults:
+        stage.box.turn(**{fault: 1})
+        with pytest.raises(NotTaken):
+            await compare(stage.connection, stage.client, SLN)
+    assert (await compare(stage.connection, stage.client, SLN)).compared >= len(keys)
 
 
 async def test_a_day_without_an_accepted_deposit_raises_two_alarms_and_metrics_tell_how_escrow_stands(

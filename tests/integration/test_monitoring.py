@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 import pytest
 
+from core.sqlfiles import load_sql
 from sync.monitoring.statistics import SQL, rewind
 from sync.toplevel.monitor_doors import seen
 from tests.certificates import authority
@@ -111,6 +112,34 @@ async def test_a_rewind_sends_again_and_counts_nothing_twice(stage: Stage) -> No
         assert await rewind(connection, 2) == 5
     await stage.until_there()
     await stage.require_exact()
+
+
+async def test_a_node_that_was_restored_goes_on_where_the_lost_one_ended(stage: Stage) -> None:
+    """Its database is another: no counters, no documents, no number; the hour of the restoration is the first it tells of."""
+    await stage.count(START, "88.118.1", 4, {("gs1", "found"): 9})
+    stage.now[0] += 3 * HOUR
+    await stage.until_there()
+    before = stage.told()
+    for table in ("statistics_document", "statistics_live", "enterprise_count", "usage_minute"):
+        await stage.pool.execute(f"TRUNCATE {table} CASCADE")
+    restored = load_sql("sync", "restore.sql")
+    await stage.pool.execute(restored["restore_live"])
+    await stage.pool.execute(restored["restored_now"])
+    await stage.pool.execute("UPDATE monitoring_state SET settled_until = $1", stage.now[0].replace(minute=0))
+    stage.monitor._sealer._due = None
+    await stage.count(stage.now[0], "88.118.1", 2, {})
+    stage.now[0] += 2 * HOUR
+    await stage.tick()
+    assert not await stage.pool.fetchval("SELECT max(seq) FROM statistics_document")  # not before it knows its place
+    assert await stage.monitor.beat()
+    await stage.until_there()
+    rows = await stage.pool.fetch("SELECT seq, hour FROM statistics_document ORDER BY seq")
+    assert rows[0]["seq"] == before["hours"] + 1
+    told = stage.told()
+    assert (told["registered"], told["resolved"]) == (before["registered"] + 2, before["resolved"])
+    assert told["hours"] == before["hours"] + len(rows)  # no hour twice
+    assert await stage.monitor.beat()  # and never once more
+    assert (await stage.pool.fetchrow(SQL["sequence"]))["last"] == rows[-1]["seq"]
 
 
 async def test_what_the_top_level_lost_is_sent_again(stage: Stage) -> None:

@@ -25,8 +25,9 @@ from sync.signing.request import signed_request
 from sync.takeover.doors import PATH
 from sync.takeover.keeper import Keeper
 from sync.takeover.packed import PACKED, PLAIN
+from sync.takeover.standby import Refused
 from sync.toplevel.app import signer_of
-from sync.toplevel.takeover_doors import spot_check
+from sync.toplevel.takeover_doors import _random_record, spot_check
 from sync.toplevel.takeovers import Wish, hand_back, make_order, send_order
 from tests.applicant import WHOLE
 from tests.conformance.peering.test_operations import require_schema
@@ -63,8 +64,14 @@ class Stage:
     async def send(self, order: Any, url: str | None = None) -> str:
         return await send_order(self.box.desk, self.account, self.signer, order["orderId"], url or self.url)
 
-    async def hand_back(self, order: Any) -> Any:
-        return await hand_back(self.box.desk, self.account, self.signer, order["orderId"], self.url)
+    async def offer(self, order: Any, changes: list[dict[str, Any]] | None = None) -> Any:
+        return await hand_back(self.box.desk, self.account, self.signer, order["orderId"], self.url, changes)
+
+    async def hand_back(self, order: Any, changes: list[dict[str, Any]] | None = None) -> Any:
+        """The node compares when its keeper ticks; the offer is sent again for the outcome."""
+        assert (await self.offer(order, changes))["status"] == 202
+        await self.keeper.tick()
+        return await self.offer(order)
 
     async def post(self, path: str, body: bytes, signer: Any = None, **more: Any) -> Any:
         headers = signed_request(
@@ -111,6 +118,10 @@ async def test_standby_data_hold_what_anybody_may_read_and_nothing_else(stage: S
     content = b"".join(bytes(one["line"]) for one in store._database.execute("SELECT line FROM standby_line"))
     assert b"seen" in content and b"hidden-price" not in content
     assert (await spot_check(stage.box.desk, stage.account, 10, stage.url)) == {"asked": 10, "wrong": []}
+    asked = {_random_record(stage.box.desk, stage.account)["key"] for _ in range(60)}
+    assert asked >= {
+        f"{stage.peered.node.prefix}/{name}" for name in ("A", "B", "GONE")
+    }  # any of them, by chance 1 : 10^6
 
 
 async def test_pieces_travel_packed_and_only_those_that_are_missing(stage: Stage) -> None:
@@ -176,6 +187,27 @@ async def test_a_snapshot_that_is_not_whole_yet_is_answered_from_by_nobody(stage
     standby._put = put
     await standby.send("WHOLE")
     assert b"new" in held("A")
+
+
+async def test_an_answer_that_is_none_is_a_refusal_and_no_end_of_the_process(stage: Stage) -> None:
+    standby, pool = stage.keeper._standby, stage.peered.pool
+    answers = (
+        b"<html>502 Bad Gateway</html>", b"[]", b'"accepted"', b'{"result":"accepted","missingChunks":["a"]}', b"{}",
+        b'{"result":"accepted","missingChunks":[7]}', b'{"result":"accepted","missingChunks":[0]}',
+    )  # fmt: skip
+    said = b""
+
+    async def put(*_: Any) -> tuple[int, bytes]:
+        return 200, said
+
+    standby._put = put
+    for place, answer in enumerate(answers):
+        said = answer
+        with pytest.raises(Refused):
+            await standby.send(f"STRANGE{place}")
+    await pool.execute("DELETE FROM standby_snapshot")
+    await stage.keeper.tick()  # is due, is refused, and goes on
+    assert await pool.fetchval("SELECT array_agg(completed_at) FROM standby_snapshot") == [None]
 
 
 async def test_standby_data_go_out_after_a_deposit_and_where_prefixes_changed(stage: Stage) -> None:
@@ -271,6 +303,66 @@ async def test_resolution_is_not_taken_back_while_anything_differs(stage: Stage)
     assert (await stage.hand_back(order))["decision"] == "accept"
 
 
+async def test_an_offer_waits_for_its_outcome_and_survives_whoever_compares(stage: Stage) -> None:
+    order = stage.order()
+    assert await stage.send(order) == "accepted"
+    await stage.keeper.tick()
+    orders, compared = stage.keeper._orders, stage.keeper._orders._compare
+    assert (await stage.offer(order))["status"] == 202 == (await stage.offer(order))["status"]
+    assert await stage.state(order) == "returning"
+
+    async def dies(_: Any) -> tuple[int, int]:
+        raise OSError("killed")
+
+    orders._compare = dies
+    with pytest.raises(OSError, match="killed"):
+        await stage.keeper.tick()
+    assert (await stage.offer(order))["status"] == 202  # and not 409 for ever
+
+    async def overtaken(connection: Any) -> tuple[int, int]:
+        stage.box.desk.store.run("move_takeover", order_id=order["orderId"], state="active")
+        assert (await stage.offer(order))["status"] == 202  # a new one
+        return await compared(connection)
+
+    orders._compare = overtaken
+    assert not await orders.take_back()
+    orders._compare = compared
+    await stage.keeper.tick()
+    assert (await stage.offer(order))["decision"] == "accept"
+
+
+async def test_what_the_top_level_changed_is_brought_in_before_the_order_is_closed(stage: Stage) -> None:
+    node, order = stage.peered.node, stage.order()
+    assert await stage.send(order) == "accepted"
+    await stage.keeper.tick()
+    new = {"key": f"{node.prefix}/B", "version": 1, "values": [text_value(1, "DESC", "corrected")]}
+    gone = {"key": f"{node.prefix}/A", "version": 1, "withdrawn": True, "reason": "recalled"}
+    for wrong in (
+        {**new, "version": 2}, {**new, "key": f"{node.prefix}/NONE"}, {**new, "key": "77.1/B"},
+        {**new, "key": f"{node.prefix}/GONE"}, {**new, "values": [text_value(2, "X", "taken by a private one")]},
+        {**gone, "successor": "no identifier"},
+    ):  # fmt: skip
+        refused = await stage.hand_back(order, [gone if wrong["key"] != gone["key"] else new, wrong])
+        require_schema("ops-handback-answer", refused)
+        assert refused["decision"] == "refuse" and len(refused["reconcile"]["impossible"]) == 1, refused
+    there = f"/api/v1/identifiers/{at(node.prefix + '/B')}"
+    assert (await node.owner.get(there)).json["version"] == 1  # all of them or none
+    assert (await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/new"))).status == 503
+    malformed = await stage.offer(order, [{**new, "withdrawn": True}])
+    assert malformed["status"] == 400
+    answer = await stage.hand_back(order, [new, gone])
+    require_schema("ops-handback-answer", answer)
+    assert answer["decision"] == "accept" and answer["reconcile"]["changed"] == 2
+    found = (await node.owner.get(there)).json
+    assert found["version"] == 2 and [one["data"]["value"] for one in found["values"]] == ["corrected", "hidden-price"]
+    rows = await stage.peered.pool.fetch("SELECT key, kind, version FROM identifier_change ORDER BY key DESC LIMIT 2")
+    assert {(row["key"], row["kind"], row["version"]) for row in rows} >= {(f"{node.prefix}/B", "revise", 2)}
+    (audited,) = (await node.operator.get("/api/v1/audit?action=takeover-change")).json["items"]
+    assert (audited["object"], audited["identifiers"]) == (order["orderId"], 2)
+    withdrawn = (await node.owner.get(f"/api/v1/identifiers/{at(node.prefix + '/A')}")).json["withdrawn"]
+    assert (withdrawn["reason"], withdrawn["successor"]) == ("recalled", None)
+
+
 async def test_an_operator_countersigns_where_the_policy_says_so(stage: Stage) -> None:
     settings = stage.peered.node.settings.model_copy(update={"takeover_acceptance": "operator"})
     orders = orders_of(settings, stage.peered.pool)
@@ -329,6 +421,17 @@ async def test_what_is_not_the_top_levels_is_refused(stage: Stage) -> None:
     assert (await stage.post(PATH, body, sent=body.replace(b"drill", b"drilL"))).status == 401
     assert (await stage.post(PATH, body, later=-1000)).status == 401
     assert (await stage.post(PATH, b"{}")).status == 400
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 65_536
+
+    json_ = {"Content-Type": "application/json"}
+    try:  # no length is said: it is read to the bound, and no further
+        async with stage.peered.node.anybody.session.post(stage.url + PATH, data=endless(), headers=json_) as answer:
+            assert answer.status == 400
+    except aiohttp.ClientError:
+        pass  # the connection was closed while more was sent
     assert (await stage.post(f"{PATH}/none", b"", method="GET")).status == 404
     plain = {name: value for name, value in order.items() if name != "signatures"}
 
@@ -418,7 +521,9 @@ async def test_the_page_orders_checks_and_hands_back(stage: Stage) -> None:
     assert b": accepted" in ordered.body
     await stage.keeper.tick()
     number = box.desk.store.one("newest_takeovers", most=1)["order_id"]
+    keeping = asyncio.create_task(stage.keeper.run())
     back = await box.api.call("POST", "/watch", raw=f"order={number}&do=handback".encode(), headers=form)
+    keeping.cancel()
     assert f"{number}: accept".encode() in back.body
     foreign = await box.api.call(
         "POST", "/watch", raw=b"prefix=88.118&do=order", headers=form | {"Origin": "http://evil"}

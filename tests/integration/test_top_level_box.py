@@ -150,6 +150,25 @@ async def test_dials_are_turned_by_api_and_by_page_and_outlive_a_restart(box: Bo
     for origin in ("https://evil.example", "null"):
         refused = await box.api.put("/_exam/dials", {"vanish": 1}, headers={"Origin": origin})
         assert refused.status == 404 and box.desk.dials.vanish == 0
+    for host in (
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "",
+    ):  # a name that was made to lead here
+        for path in ("/_exam/state", "/", "/watch"):
+            assert (await box.api.get(path, headers={"Host": host})).status == 404, (host, path)
+    for host in ("localhost", "localhost:8", "127.0.0.1", "[::1]:8", "192.0.2.7"):
+        assert (await box.api.get("/_exam/state", headers={"Host": host})).status == 200, host
+
+
+def test_the_password_of_an_account_is_a_secret_that_stays(tmp_path: Path) -> None:
+    settings = settings_for("postgresql://nowhere/none", "redis://nowhere", data_dir=tmp_path)
+    first, again = prepare(settings), prepare(settings)
+    keyid = current_key(tmp_path).keyid
+    assert first.password == again.password and len(first.password) == 16 and not keyid.startswith(first.password)
+    files = list((tmp_path / "toplevel").iterdir())
+    assert files and all(path.stat().st_mode & 0o077 == 0 for path in files)
 
 
 async def test_what_cannot_be_decided_is_said(box: Box) -> None:

@@ -73,9 +73,12 @@ DELETE FROM standby_piece WHERE app_id = :app_id AND digest = :digest
 SELECT l.line FROM standby_line l JOIN standby_piece p ON p.app_id = l.app_id AND p.digest = l.piece AND p.current
 WHERE l.app_id = :app_id AND l.key = :key
 
--- name: line_at_or_after
-SELECT l.key, l.line FROM standby_line l JOIN standby_piece p ON p.app_id = l.app_id AND p.digest = l.piece AND p.current
-WHERE l.app_id = :app_id AND l.key >= :key AND l.key LIKE '%/%' ORDER BY l.key LIMIT 1
+-- name: count_lines
+-- Identifiers of one piece, some tens of thousands at most.
+SELECT count(*) FROM standby_line WHERE app_id = :app_id AND piece = :piece AND key LIKE '%/%'
+
+-- name: line_of_piece
+SELECT key, line FROM standby_line WHERE app_id = :app_id AND piece = :piece AND key LIKE '%/%' LIMIT 1 OFFSET :place
 
 -- name: write_takeover
 INSERT INTO takeover (order_id, app_id, content, state, effective_at, expires_at)
