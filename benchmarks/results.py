@@ -78,7 +78,7 @@ class Run:
     def as_json(self) -> dict[str, Any]:
         return {
             "benchmark": self.name,
-            "command": " ".join(["python", "-m", f"benchmarks.{self.name}", *sys.argv[1:]]),
+            "command": _command(),
             "began": self.began.isoformat(timespec="seconds"),
             "verdict": self.verdict,
             "settings": self.settings,
@@ -95,6 +95,12 @@ def histogram_of(latencies: Latencies) -> HdrHistogram:
     for microseconds, times in latencies.counts.items():
         made.record_value(microseconds, times)
     return made
+
+
+def _command() -> str:
+    """As it was said, but for where things lie on this machine."""
+    said = [Path(sys.argv[0]).stem, *("PLACE" if word.startswith("/") else word for word in sys.argv[1:])]
+    return "python -m benchmarks." + " ".join(said)
 
 
 def commit() -> str:
@@ -142,7 +148,7 @@ def _section(name: str, path: Path, said: dict[str, Any], beside: Path) -> str:
     about, place = said["machine"], path.parent.relative_to(beside)
     lines = [
         f"## {name}{': ' + said['verdict'] if said['verdict'] else ''}\n",
-        f"`{said['command']}` · {said['began'][:10]} · commit {path.parent.name.rpartition('-')[2]} · {about['cores']} cores of "
+        f"`{said['command']}` · {said['began'][:10]} · commit {path.parent.name[11:]} · {about['cores']} cores of "
         f"{about['processor']}, {about['memory_gibibytes']} GiB · [raw data]({place}/{path.name})\n",
         *_table(said["figures"]),
     ]
