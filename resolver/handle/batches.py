@@ -16,6 +16,7 @@ from core.handle.amplification import NO_NETWORK, network_of
 
 AT_ONCE = 64
 _RECEIVED_BYTES = 4_096  # more than any datagram of the protocol has
+_BEGINS = range(0, AT_ONCE * _RECEIVED_BYTES, _RECEIVED_BYTES)
 _SENT_BYTES = 512
 _NAME_BYTES = 28  # sockaddr_in6; sockaddr_in has 16
 _DONTWAIT = 0x40
@@ -26,7 +27,7 @@ class Batches(Protocol):
 
     def receive(self) -> int: ...
 
-    def datagram(self, number: int) -> bytes: ...
+    def datagrams(self) -> list[bytes]: ...
 
     def peer(self, number: int) -> Any:
         """The sender's address, as `sendto` takes it."""
@@ -105,10 +106,9 @@ class ManyAtOnce:
         self._sizes = self._sizes_in[count].unpack_from(self._incoming)
         return count
 
-    def datagram(self, number: int) -> bytes:
-        begin = number * _RECEIVED_BYTES
-        found: bytes = self._received[begin : begin + self._sizes[number]]
-        return found
+    def datagrams(self) -> list[bytes]:
+        received = self._received
+        return [received[begin : begin + size] for begin, size in zip(_BEGINS, self._sizes, strict=False)]
 
     def peer(self, number: int) -> Any:
         raw = bytes(self._names_in[number * _NAME_BYTES : (number + 1) * _NAME_BYTES])
@@ -162,8 +162,8 @@ class OneByOne:
                 break
         return len(self._received)
 
-    def datagram(self, number: int) -> bytes:
-        return self._received[number][0]
+    def datagrams(self) -> list[bytes]:
+        return [octets for octets, _ in self._received]
 
     def peer(self, number: int) -> Any:
         return self._received[number][1]

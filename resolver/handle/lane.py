@@ -10,6 +10,7 @@ turn whether it is answered here, and each answer is one resolution.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from core.handle.codes import MAJOR, MINOR, Flag, Op
 from core.handle.envelope import decode_envelope
@@ -36,7 +37,7 @@ class _Form:
 
 
 class Lane:
-    """One for each listener. A turn is `begin`, any number of `take` or `one`, `end`."""
+    """One for each listener. A turn is `begin`, any number of `take` or `many`, `end`."""
 
     def __init__(self, room: HandleRoom, door: Door) -> None:
         self._room = room
@@ -91,29 +92,37 @@ class Lane:
             at = stop
         return at
 
-    def one(self, data: bytes) -> bytes | None:
-        """The answer to a datagram that is a whole message; None where it does not lie ready."""
-        if data[20:40] != self._head or data[:8] != self._version:
-            self._last = self._form(data[:8] + data[20:40]) if len(data) >= _LEAST_BYTES else None
-            self._version, self._head = data[:8], data[20:40]
-        form = self._last
-        found = form.table.get(data[40:]) if form is not None and self._open else None
-        if form is None or found is None or found.until < self._now or data[12:20] != found.lengths_asked:
-            return None
-        count = self._counts.get(found.prefix)
-        if count is None:
-            if not self._answered_here(found.prefix):
-                return None
-            count = 0
-        self._counts[found.prefix] = count + 1
-        if found.touched != self.second:
-            found.touched = self.second
-            self._room.resolver.lookup.memory.touch(found.entry)
-        return b"".join((form.begin, data[8:12], found.lengths, form.middle, found.tail))
+    def many(self, datagrams: Sequence[bytes]) -> list[bytes | None]:
+        """For each datagram its answer, where it is a whole message and the answer lies ready."""
+        version, head, form = self._version, self._head, self._last
+        counts, now, second, answers = self._counts, self._now, self.second, list[bytes | None]()
+        for data in datagrams:
+            if data[20:40] != head or data[:8] != version:
+                version, head = data[:8], data[20:40]
+                form = self._form(version + head) if len(data) >= _LEAST_BYTES else None
+            found = form.table.get(data[40:]) if form is not None else None
+            if form is None or found is None or found.until < now or data[12:20] != found.lengths_asked:
+                answers.append(None)
+                continue
+            prefix = found.prefix
+            count = counts.get(prefix)
+            if count is None:
+                if not (self._open and self._answered_here(prefix)):
+                    answers.append(None)
+                    continue
+                count = 0
+            counts[prefix] = count + 1
+            if found.touched != second:
+                found.touched = second
+                self._room.resolver.lookup.memory.touch(found.entry)
+            answers.append(b"".join((form.begin, data[8:12], found.lengths, form.middle, found.tail)))
+        self._version, self._head, self._last = version, head, form
+        return answers
 
     def unsaid(self, data: bytes) -> None:
-        """The answer that `one` gave to this datagram, the last before this call, is not sent after all."""
-        if self._last is not None and (found := self._last.table.get(data[40:])) is not None:
+        """The answer that `many` gave to this datagram is not sent after all."""
+        form = self._form(data[:8] + data[20:40])
+        if form is not None and (found := form.table.get(data[40:])) is not None:
             self._counts[found.prefix] -= 1
 
     def end(self, probe: bool) -> None:

@@ -63,34 +63,43 @@ class UdpDoor:
 
     def _turn(self) -> None:
         """What has arrived, up to a bound."""
-        batches, by_network = self._batches, self._by_network
-        datagram_at, ready, put = batches.datagram, self.lane.one, batches.answer
-        unwatched, allows, factor = self._amplified.unwatched, self._amplified.allows, FACTOR
+        put, taken = self._batches.answer, 0
         self.lane.begin()
         self._amplified.begin(self.lane.second)
-        taken = 0
-        while taken < _IN_TURN and (count := batches.receive()):
+        while taken < _IN_TURN and (count := self._batches.receive()):
             taken += count
-            for number in range(count):
-                datagram = datagram_at(number)
-                answer = ready(datagram)
-                if answer is None:
-                    self._look_at(datagram, batches.peer(number))
-                elif (
-                    (size := len(answer)) > factor * len(datagram)
-                    and not unwatched(size)
-                    and not allows(size, batches.network(number))
-                ):
-                    self.lane.unsaid(datagram)
-                    HANDLE_REFUSED.labels("amplification").inc()
-                elif size > DATAGRAM_BYTES:
-                    self._send(answer, batches.peer(number))
-                else:
-                    put(number, answer)
-                if by_network:
-                    self.lane.end(self._caller(batches.peer(number)).probe)
-            batches.flush()
+            datagrams = self._batches.datagrams()
+            if self._by_network:
+                for number, datagram in enumerate(datagrams):
+                    self._answer_ready(number, datagram, self.lane.many((datagram,))[0])
+                    self.lane.end(self._caller(self._batches.peer(number)).probe)
+            else:
+                for number, answer in enumerate(self.lane.many(datagrams)):
+                    datagram = datagrams[number]
+                    if answer is not None and len(answer) <= FACTOR * len(datagram) and len(answer) <= DATAGRAM_BYTES:
+                        put(number, answer)
+                    else:
+                        self._answer_ready(number, datagram, answer)
+            self._batches.flush()
         self.lane.end(False)
+
+    def _answer_ready(self, number: int, datagram: bytes, answer: bytes | None) -> None:
+        """With the answer that lies ready for it, unless that is too much for who may not have asked."""
+        if answer is None:
+            self._look_at(datagram, self._batches.peer(number))
+            return
+        size = len(answer)
+        if size > FACTOR * len(datagram) and not self._may_be_large(size, number):
+            self.lane.unsaid(datagram)
+            HANDLE_REFUSED.labels("amplification").inc()
+        elif size > DATAGRAM_BYTES:
+            self._send(answer, self._batches.peer(number))
+        else:
+            self._batches.answer(number, answer)
+
+    def _may_be_large(self, size: int, number: int) -> bool:
+        amplified = self._amplified
+        return amplified.unwatched(size) or amplified.allows(size, self._batches.network(number))
 
     def _look_at(self, datagram: bytes, peer: Any) -> None:
         """One that does not lie ready, or a piece of one."""

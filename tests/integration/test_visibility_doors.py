@@ -10,12 +10,16 @@ import logging
 
 import pytest
 
+from core.handle.bodies import Resolve
+from core.handle.codes import Flag, Op
+from node.handle_client import request
 from tests.harness import Answer, Api, Node, at, text_value
 
 WORDS = {"public": "wort-offen", "partners": "wort-partner", "private": "wort-geheim"}
 SEES = {"anybody": {"public"}, "stranger": {"public"}, "partner": {"public"}, "granted": {"public", "partners"},
         "owner": set(WORDS), "auditor": set(WORDS), "operator": set(WORDS)}  # fmt: skip
 NDJSON = {"Content-Type": "application/x-ndjson"}
+HANDLE = {"Content-Type": "application/x-hdl-message"}
 # Name: method, path (of the percent-encoded identifier), headers, and the body of a batch.
 OWN_VIEW = {
     "handle json": ("GET", "/api/handles/{}", {}),
@@ -39,6 +43,8 @@ FOR_EVERYBODY = {
     "registration data": ("GET", "/iiidap/identifier/{}", {}),
     "versions held": ("GET", "/api/v1/identifiers/{}/propagation", {}),
     "metrics": ("GET", "/metrics", {}),
+    "handle message": ("POST", "/", HANDLE),
+    "handle message, all values": ("POST", "/", HANDLE | {"X-Types": "all"}),
 }
 OWNERS_ONLY = {
     "record": ("GET", "/api/v1/identifiers/{}", {}),
@@ -62,7 +68,13 @@ async def ask(viewer: Api, door: tuple[str, str, dict[str, str]], identifier: st
     raw = {"application/json": f'["{identifier}"]', "application/x-ndjson": f'"{identifier}"'}.get(
         headers.get("Content-Type", "")
     )
-    return await viewer.call(method, path.format(at(identifier)), headers=headers, raw=raw.encode() if raw else None)
+    octets = raw.encode() if raw else None
+    if (
+        headers.get("Content-Type") == HANDLE["Content-Type"]
+    ):  # once with the flag for public values alone, once without
+        flags = 0 if "X-Types" in headers else int(Flag.PUBL)
+        octets = request(Op.RESOLVE, Resolve(identifier).encode(), flags=flags).encode()
+    return await viewer.call(method, path.format(at(identifier)), headers=headers, raw=octets)
 
 
 def words_in(answer: Answer) -> set[str]:
@@ -110,6 +122,13 @@ async def test_every_word_at_every_door(node: Node, identifier: str, caplog: pyt
                     wrong.append((viewer, door, "may be kept by a cache", answer.headers.get("Cache-Control")))
     assert not wrong, "\n".join(map(repr, wrong))
     assert not any(word in caplog.text for word in WORDS.values())
+
+
+async def test_a_handle_message_over_http_does_show_what_is_public(node: Node, identifier: str) -> None:
+    told = await ask(node.anybody, FOR_EVERYBODY["handle message"], identifier)
+    assert told.status == 200 and words_in(told) == {"public"}
+    challenged = await ask(node.anybody, FOR_EVERYBODY["handle message, all values"], identifier)
+    assert challenged.status == 200 and not words_in(challenged), "who wants all of them has to say who they are"
 
 
 async def test_the_page_does_show_what_is_public(node: Node, identifier: str) -> None:
