@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime
 
 from hypothesis import settings
@@ -11,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from core.exchange import Answer
 from core.record import Record, Status
 from core.values import HandleValue, pack
-from resolver.memory import _FLOOR_SECONDS, _PROVED_SHARE, Entry, Memory
+from resolver.memory import _FLOOR_SECONDS, _PROVED_SHARE, Entry, Memory, WireAnswer
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS = [f"88.118.8/{letter}" for letter in "ABCDE"]
@@ -169,6 +170,20 @@ def test_who_walks_through_everything_once_does_not_displace_what_is_asked_for_a
         memory.put(record(key, 1), 0)
         memory.get(key)
     assert all(memory.peek(f"C{number:04d}") is not None for number in range(700))
+
+
+def test_what_goes_is_gone_at_once_without_a_search_for_cycles() -> None:
+    memory = Memory(Entry(record("A", 1), 0).size * 20)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(500):
+            entry = memory.put(record(f"A{number:03d}", 1), 0)
+            memory.keep_wire(WireAnswer(entry, b"asked %d" % number, b"", b"", 1.0), public_only=True)
+        del entry
+        assert sum(isinstance(each, WireAnswer) for each in gc.get_objects()) == len(memory.wires[True]) < 20
+    finally:
+        gc.enable()
 
 
 def test_a_flood_of_unknown_names_stays_bounded() -> None:
