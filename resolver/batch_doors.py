@@ -25,7 +25,7 @@ from core.exchange import Ask, json_body, json_bytes_of
 from core.identifier import Identifier, parse_identifier
 from core.problems import brief
 from core.visibility import ANYBODY, Viewer
-from core.web import REQUEST_ID, ask_of, read_at_most, web_answer
+from core.web import BODY_LIMIT, REQUEST_ID, ask_of, read_at_most, web_answer
 from resolver.answers import handle_answer, withdrawn_answer
 from resolver.doors import RESOLVER
 from resolver.foreign_items import Foreign, ask_onwards
@@ -69,7 +69,7 @@ async def resolve_many(request: web.Request) -> web.StreamResponse:
     resolver = request.app[RESOLVER]
     if request.content_type == LINES:
         return await _stream(request, resolver)
-    ask = ask_of(request, await read_at_most(request, _MOST_LIST_BYTES))
+    ask = ask_of(request, await read_at_most(request, min(_MOST_LIST_BYTES, request.app[BODY_LIMIT])))
     viewer = await resolver.viewer(ask)
     answers = await _answers(resolver, ask, viewer, _asked(json_body(ask.body)), wishes_of(ask))
     body = b'{"items":[' + b",".join(answers) + b"]}"

@@ -135,8 +135,9 @@ def test_datagrams_are_answered_by_the_batch(kind: type[Batches], family: socket
         answered = 0
         while count := batches.receive():
             answered += count
-            for number in range(count):
-                datagram = batches.datagram(number)
+            datagrams = batches.datagrams()
+            assert len(datagrams) == count
+            for number, datagram in enumerate(datagrams):
                 if number % 3:
                     batches.answer(number, datagram)
                 else:
