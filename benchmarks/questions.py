@@ -50,11 +50,13 @@ class Readers:
             yield json_question(identifier, _HTTP[kind], self._same(identifier, number) if full else None)
 
     def pages(self) -> Iterator[Question]:
-        """A page and a redirect in turn, where there is an address to be sent to."""
+        """A page and a redirect in turn, where there is an address to be sent to; GS1 items always send (307)."""
         for turn in count():
             identifier, kind, number = self.one()
-            sent = turn % 2 and kind == FOUND and is_web_address(self._dataset.component(number)[-1])
-            yield page_question(identifier, 302 if sent else _HTTP[kind])
+            wanted = _HTTP[kind]
+            if kind == FOUND and is_web_address(self._dataset.component(number)[-1]):
+                wanted = 307 if self._dataset.owner(number).scheme == "gs1" else 302 if turn % 2 else wanted
+            yield page_question(identifier, wanted)
 
     def batches(self, size: int = 20) -> Iterator[Question]:
         while True:
