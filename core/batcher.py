@@ -92,7 +92,7 @@ def tell(told: Told[R], result: R | Exception) -> None:
     """One caller's fault is not the others'."""
     try:
         told(result)
-    except Exception:
+    except Exception:  # whatever a caller does with it
         log.exception("a result could not be delivered")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from core.errors import NotResponsible
-from core.exchange import Answer, Ask, Later
+from core.errors import NotResponsible, Problem
+from core.exchange import Answer, Ask, Later, problem_of
 from core.fast_doors import Doors, Said
 from core.handle.administration import PREFIX_RECORDS
 from core.negotiation import wants
@@ -68,19 +68,21 @@ def _fast_negotiated(resolver: Resolver, ask: Ask) -> Said:
     return _usual_answer(resolver, ask, Door.NEGOTIATED, entry)
 
 
-def _soon(resolver: Resolver, ask: Ask, door: Door, key: str) -> Later:
+def _soon(resolver: Resolver, ask: Ask, door: Door, key: str) -> Said:
     """What memory does not hold; whatever is out of the ordinary there is left to the whole door, nothing counted yet."""
+    whole = handle_json if door is Door.HANDLE_JSON else negotiated
+    if resolver.lookup.is_missing(key):
+        return whole(resolver, ask)
     later = Later()
 
     def told(found: Entry | Exception | None) -> None:
-        answer = None
+        answer = problem_of(ask, found) if isinstance(found, Problem) else None
         if isinstance(found, Entry) and _is_usual(found):
             try:
                 answer = _usual_answer(resolver, ask, door, found)
                 resolver.count(ask, door, key, found)
             except Exception:  # the whole door says what it is
                 log.exception("%s cannot be answered at once", key)
-        whole = handle_json if door is Door.HANDLE_JSON else negotiated
         later.set(answer or whole(resolver, ask))
 
     resolver.lookup.find_soon(key, told)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import aiohttp
 import asyncpg
 import orjson
 import pytest
 
-from tests.harness import Node, at, item, text_value
+from resolver.lookup import Lookup
+from tests.conftest import Servers
+from tests.harness import Api, Node, at, item, settings_for, text_value, worker_here
 
 
 @pytest.fixture
@@ -194,3 +200,23 @@ async def test_item_is_counted_with_its_versions(node: Node) -> None:
     await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/one"))
     await node.anybody.get(path(node, "one"))
     assert (await node.anybody.get(f"{path(node, 'one')}?min_version=1&explain")).json["answered_by"] == "memory"
+
+
+async def test_a_name_known_to_be_unknown_is_not_looked_up_again(
+    database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[str] = []
+    find_soon = Lookup.find_soon
+
+    def counted(lookup: Lookup, key: str, told: Any) -> None:
+        looked_up.append(key)
+        find_soon(lookup, key, told)
+
+    monkeypatch.setattr(Lookup, "find_soon", counted)
+    settings = settings_for(database, servers.redis_url, data_dir=scratch, negative_ttl_milliseconds=2_000)
+    async with worker_here(settings) as base_url:
+        anybody = Api(base_url, session)
+        for _ in range(5):
+            for address in ("/api/handles/88.118.8/NOBODY", "/88.118.8/NOBODY"):
+                assert (await anybody.get(address, headers={"Accept": "*/*"})).status == 404
+    assert looked_up == ["88.118.8/NOBODY"]
