@@ -6,7 +6,11 @@
 Registers 30 million identifiers first (times the scale), starts the node again so that it is cold, and asks for identifiers
 by how often real ones are looked up (Zipf), 3 % of them unknown: over HTTP pipelined, a share over the Handle protocol. With
 `--again` the same questions are asked once more, of a node that is warm by then. Every status is judged, every hundredth found
-answer compared in full. With `--directory` a run that was cut goes on with the next slice.
+answer compared in full. With `--directory` a run that was cut goes on with the next slice. The questions of a slice are written
+out before its clock starts, as other generators read theirs from a file: making them is no part of a resolution.
+
+One core is left to the generator, PostgreSQL and Redis; the workers' memory caches may grow to a quarter of the machine's memory
+together.
 """
 
 from __future__ import annotations
@@ -14,11 +18,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +37,7 @@ from benchmarks.dataset import Dataset
 from benchmarks.questions import Readers
 from benchmarks.results import Run
 from benchmarks.year import ENTERPRISES, YEAR, options_of, place_of, register
-from node.load.arrivals import Outcome, Place, closed_model
+from node.load.arrivals import Outcome, Place, Question, closed_model
 from node.load.latencies import Latencies
 from node.load.own_node import Plain, plain_node
 
@@ -85,16 +92,27 @@ class State:
         self.write()
 
 
+def questions_of_slice(
+    dataset: Dataset, count: int, seed: int, handle_share: float
+) -> tuple[list[Question], list[Question]]:
+    """What is asked over HTTP, and over the Handle protocol."""
+    readers, by_wire = Readers(dataset, seed=seed), int(count * handle_share)
+    asked = (
+        list(islice(readers.json(_CHECK_EVERY), count - by_wire)),
+        list(islice(readers.handle(_CHECK_EVERY), by_wire)),
+    )
+    gc.freeze()  # half a million objects that no collection need look at
+    return asked
+
+
 async def ask_slice(
-    node: Plain, dataset: Dataset, count: int, seed: int, handle: float, progress: Callable[[int], None]
+    node: Plain, by_http: list[Question], by_wire: list[Question], progress: Callable[[int], None]
 ) -> list[Outcome]:
-    """So many questions, over both protocols at once."""
-    readers = Readers(dataset, seed=seed)
-    by_wire = int(count * handle)
+    """All questions, over both protocols at once."""
     http, wire = Place("http", "127.0.0.1", node.http_port), Place("handle-tcp", "127.0.0.1", node.handle_port)
-    asked = [closed_model(http, readers.json(_CHECK_EVERY), count - by_wire, 128, 8, progress=progress)]
+    asked = [closed_model(http, iter(by_http), len(by_http), 128, 8, progress=progress)]
     if by_wire:
-        asked.append(closed_model(wire, readers.handle(_CHECK_EVERY), by_wire, 32, 16, progress=progress))
+        asked.append(closed_model(wire, iter(by_wire), len(by_wire), 32, 16, progress=progress))
     return list(await asyncio.gather(*asked))
 
 
@@ -118,7 +136,7 @@ async def run(options: argparse.Namespace, place: Path) -> int:
             await register(node, dataset)
         state.registered = True
     state.starts += 1
-    with plain_node(place, options.workers, memory_cache_bytes=str(options.memory * 2**20)) as node:
+    with plain_node(place, options.workers, memory_cache_bytes=str(options.memory * 2**20 // options.workers)) as node:
         latencies = await ask(node, dataset, state, options)
         counted, lost = await stored_total(node, state.answered)
         memory, disk = node.peak_mebibytes(), node.disk_mebibytes()
@@ -132,10 +150,11 @@ async def ask(node: Plain, dataset: Dataset, state: State, options: argparse.Nam
     with tqdm(total=slices * count // _SLICES, desc="resolving", unit="res", unit_scale=True) as bar:
         _move(bar, len(state.slices) * count // _SLICES)
         for number in range(len(state.slices), slices):
+            size, seed = count * (number + 1) // _SLICES - count * number // _SLICES, number % _SLICES
+            by_http, by_wire = questions_of_slice(dataset, size, seed, options.handle)
             state.begin()
             began = time.perf_counter()
-            size, seed = count * (number + 1) // _SLICES - count * number // _SLICES, number % _SLICES
-            outcomes = await ask_slice(node, dataset, size, seed, options.handle, lambda more: _move(bar, more))
+            outcomes = await ask_slice(node, by_http, by_wire, lambda more: _move(bar, more))
             state.add(outcomes, time.perf_counter() - began)
             for outcome in outcomes:
                 latencies.add(outcome.latencies)
@@ -184,7 +203,7 @@ def _report(
         settings = {
             "scale": options.scale,
             "workers": options.workers,
-            "memory cache of a worker, MiB": options.memory,
+            "memory caches of all workers, MiB": options.memory,
             "handle share": options.handle,
             "starts": state.starts,
         }
@@ -204,7 +223,8 @@ def _report(
 
 
 def main() -> int:
-    options = options_of(__doc__ or "", again=True)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    options = options_of(__doc__ or "", workers=max((os.cpu_count() or 1) - 1, 1), memory=memory // 4)
     options.handle = HANDLE_SHARE
     with place_of(options.directory) as place, contextlib.suppress(KeyboardInterrupt):
         return uvloop.run(run(options, place))

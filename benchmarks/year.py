@@ -114,16 +114,16 @@ async def run(options: argparse.Namespace, place: Path) -> int:
     return 0 if good else 1
 
 
-def options_of(about: str, again: bool = False) -> argparse.Namespace:
-    """`again`: whether the benchmark can do its work twice."""
+def options_of(about: str, workers: int = 2, memory: int = 0) -> argparse.Namespace:
+    """`memory`: MiB for the workers' caches of a benchmark that resolves, and can do so twice."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=float(os.environ.get("SCALE") or 1.0))
     parser.add_argument("--directory", type=Path, help="kept, and gone on with by the next run")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=workers)
     parser.add_argument("--no-file", dest="keep", action="store_false", help="keep no file of results")
-    if again:
+    if memory:
         parser.add_argument("--again", action="store_true", help="ask all of it once more, of the warm node")
-        parser.add_argument("--memory", type=int, default=1_024, help="MiB of a worker's memory cache")
+        parser.add_argument("--memory", type=int, default=memory, help="MiB of all workers' memory caches together")
     return parser.parse_args()
 
 
