@@ -154,6 +154,7 @@ async def run(options: argparse.Namespace, directory: Path) -> None:
                 await watching
                 print(f"single registrations meanwhile: {paced.said()}")
                 made.add("single registrations meanwhile", paced.figures())
+                made.add_histogram("single registrations meanwhile", paced.latencies())
             second = await load(session, jobs, half, key, template, "half of them there already", overlap)
             memory = node.peak_mebibytes()["bulk"]
             print(f"peak memory of the bulk process: {memory:,.0f} MiB")

@@ -132,7 +132,7 @@ def pgbench_insert(bench: Bench, model: str, values: str) -> Load:
     script.write_text(_PGBENCH.format(model=model, values=values.replace("'", "''")), "utf-8")
     seconds = str(max(1, round(bench.seconds)))
     command = ["pgbench", "-n", "-c", "50", "-j", "1", "-M", "prepared", "-T", seconds, "-f", str(script)]
-    return Load(float(output(command, bench.database).split("tps = ")[1].split()[0]), 0.0, "")
+    return Load(float(output(command, bench.database).split("tps = ")[1].split()[0]))
 
 
 def copy_rows(bench: Bench, model: str, values: str) -> Load:
@@ -145,7 +145,7 @@ def copy_rows(bench: Bench, model: str, values: str) -> Load:
     output(["psql", "-qc", "TRUNCATE limit_identifier"], bench.database)
     began = time.perf_counter()
     output(["psql", "-qc", f"\\copy limit_identifier (key, value) FROM '{rows}' WITH (FORMAT csv)"], bench.database)
-    return Load(_COPY_ROWS / (time.perf_counter() - began), 0.0, "")
+    return Load(_COPY_ROWS / (time.perf_counter() - began))
 
 
 def redis_get(bench: Bench, known: int) -> Load:
@@ -153,4 +153,4 @@ def redis_get(bench: Bench, known: int) -> Load:
     count = str(round(100_000 * bench.seconds))
     options = ["-t", "get", "-n", count, "-c", "50", "-r", str(known), "-d", "300", "--csv"]
     rows = list(csv.reader(output(["redis-benchmark", "-s", bench.redis_socket, *options], {}).splitlines()))
-    return Load(float(rows[-1][1]), 0.0, "")
+    return Load(float(rows[-1][1]))

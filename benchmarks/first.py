@@ -139,8 +139,7 @@ def _batches(bench: Bench, turn: int, model: str, values: str) -> Load:
     script = _BATCH.format(
         first=turn % 100_000 * 10_000_000, key=bench.key, prefix=bench.prefix, model=model, values=values, size=BATCH
     )
-    load = _http(bench, bench.base_url, _CONNECTIONS_BATCH, script)
-    return Load(load.rate * BATCH, load.p99_milliseconds, load.wrong)
+    return _http(bench, bench.base_url, _CONNECTIONS_BATCH, script).times(BATCH)
 
 
 def _http(bench: Bench, url: str, connections: int, script: str | None = None) -> Load:

@@ -18,12 +18,14 @@ from core.handle.bodies import Resolve
 from core.handle.codes import Code, Flag, Op
 from core.handle.message import read_message
 from node.handle_client import request
+from node.load.latencies import Latencies
 
 FLAGS = int(Flag.RECU | Flag.CACR | Flag.PUBL)  # as deployed clients set them
 _BLOCK = 256  # messages written at once
 _RECEIVED = 1 << 20
 _WINDOW = 48  # datagrams under way
 _LOST_SECONDS = 0.2
+_MEASURED_EVERY = 32  # answers of which the time is taken: taking all would be a part of it
 
 
 def resolutions(names: Sequence[str], types: tuple[str, ...] = ()) -> list[bytes]:
@@ -101,14 +103,14 @@ def pipelined(port: int, messages: Sequence[bytes], seconds: float) -> Load:
         took = time.perf_counter() - began
         sender.join()
     wrong = "" if received == rounds * size else f"{received:,} bytes of {rounds * size:,}"
-    return Load(rounds * len(messages) / took, 0.0, wrong)
+    return Load(rounds * len(messages) / took, wrong=wrong)
 
 
 def in_turn(port: int, messages: Sequence[bytes], seconds: float, connections: int = 32) -> Load:
     """One request under way on each connection."""
     poll, opened = select.epoll(), [_connected(port) for _ in range(connections)]
     held = {connection.fileno(): connection for connection in opened}
-    count, end, waits = 0, time.perf_counter() + seconds, []
+    count, end, latencies = 0, time.perf_counter() + seconds, Latencies()
     began = {number: time.perf_counter() for number in held}
     for number, connection in held.items():
         poll.register(number, select.EPOLLIN)
@@ -117,14 +119,13 @@ def in_turn(port: int, messages: Sequence[bytes], seconds: float, connections: i
         for number, _ in poll.poll(1.0):
             held[number].recv(65_536)  # an answer of the demo comes in one piece over loopback
             count += 1
-            if count % 32 == 0:
-                waits.append(now - began[number])
+            if count % _MEASURED_EVERY == 0:
+                latencies.record(int((now - began[number]) * 1e6))
             began[number] = now
             held[number].sendall(messages[count % len(messages)])
     for connection in opened:
         connection.close()
-    waits.sort()
-    return Load(count / seconds, waits[int(len(waits) * 0.99)] * 1000 if waits else 0.0, "")
+    return Load(count / seconds, latencies)
 
 
 def datagrams(port: int, messages: Sequence[bytes], seconds: float) -> Load:
@@ -146,7 +147,7 @@ def datagrams(port: int, messages: Sequence[bytes], seconds: float) -> Load:
                     count += 1
             except TimeoutError:
                 lost += 1
-        return Load(count / seconds, 0.0, f"{lost} windows with losses" if lost else "")
+        return Load(count / seconds, wrong=f"{lost} windows with losses" if lost else "")
 
 
 def idle(port: int, count: int) -> list[socket.socket]:

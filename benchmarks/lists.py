@@ -31,6 +31,7 @@ from node.embedded.account import choose_account, reachable_postgres
 from node.embedded.postgres import EmbeddedPostgres
 from node.embedded.programs import find_postgres
 from node.embedded.runtime import RuntimeDirectory
+from node.load.latencies import Latencies
 from node.supervisor import Supervisor
 from registry.list_filter import ListFilter, parse_filter
 from registry.store import VALUE_INDEX, keys_with_value, page_of_records, records_of, scan_keys
@@ -118,16 +119,18 @@ def filters(total: int) -> dict[str, Callable[[], ListFilter]]:
 
 
 async def measure(made: Run, name: str, call: Callable[[], Awaitable[int]], times: int) -> None:
-    took, gave = [], []
+    took, gave, latencies = [], [], Latencies()
     for _ in range(times):
         began = time.perf_counter()
         gave.append(await call())
         took.append((time.perf_counter() - began) * 1_000)
+        latencies.record(int(took[-1] * 1_000))
     worst = statistics.quantiles(took, n=100)[98]
     print(
         f"{name:32} p50 {statistics.median(took):7.2f} ms   p99 {worst:7.2f} ms   {statistics.mean(gave):6.1f} rows a page"
     )
     made.add(name, {"p50 ms": statistics.median(took), "p99 ms": worst, "rows a page": statistics.mean(gave)})
+    made.add_histogram(name, latencies)
 
 
 async def main(total: int, times: int, indexed: bool, directory: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.results import Run
 from benchmarks.wrk import Load
+from node.load.latencies import Latencies
 
 
 @dataclass(slots=True)
@@ -20,11 +21,13 @@ class Measured:
     name: str
     rates: list[float] = field(default_factory=list)
     tails: list[float] = field(default_factory=list)
+    latencies: Latencies = field(default_factory=Latencies)
     wrong: set[str] = field(default_factory=set)
 
     def add(self, load: Load) -> None:
         self.rates.append(load.rate)
-        self.tails.append(load.p99_milliseconds)
+        self.tails.append(load.latencies.milliseconds(99))
+        self.latencies.add(load.latencies)
         if load.wrong:
             self.wrong.add(load.wrong)
 
@@ -44,7 +47,7 @@ def table(lines: Mapping[str, Measured], limits: Mapping[str, Mapping[str, float
     machine = (
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
-    head = "| what | per second | spread | p99 ms | beside its limits |\n|---|---:|---:|---:|---|"
+    head = "| what | per second | spread | p99 ms, closed loop | beside its limits |\n|---|---:|---:|---:|---|"
     return "\n".join(
         [f"\n{machine}, {how}\n", head, *(line.line(dict(limits.get(name, {}))) for name, line in lines.items())]
     )
@@ -61,12 +64,14 @@ def interleaved(runs: Mapping[str, Callable[[int], Load]], rounds: int) -> dict[
 
 
 def keep(made: Run, lines: Mapping[str, Measured], limits: Mapping[str, Mapping[str, float]]) -> None:
-    """The lines as figures of a run: median and spread, and how many times each limit that is."""
+    """The lines as figures of a run: median and spread, how many times each limit that is, and the latencies of all rounds."""
     for name, line in lines.items():
         figures: dict[str, float] = {"per second": line.rate, "least": min(line.rates), "most": max(line.rates)}
         if any(line.tails):
-            figures["p99 ms"] = statistics.median(line.tails)
+            figures["p99 ms, closed loop"] = statistics.median(line.tails)
         figures |= {f"x {limit}": line.rate / rate for limit, rate in limits.get(name, {}).items()}
         made.add(name, figures)
+        if line.latencies.total:
+            made.add_histogram(name, line.latencies)
     if wrong := [f"{name}: {text}" for name, line in lines.items() for text in line.wrong]:
         made.verdict = "; ".join(wrong)

@@ -9,8 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import aiohttp
+
+from node.load.latencies import Latencies
 
 _SENDERS = 64
 
@@ -20,7 +23,7 @@ class Paced:
 
     def __init__(self, base_url: str, prefix: str, key: str, rate: int) -> None:
         self._arguments = ["--base-url", base_url, "--prefix", prefix, "--key", key, "--rate", str(rate)]
-        self._last: dict[str, float] = {}
+        self._last: dict[str, Any] = {}
 
     def measure(self, seconds: float) -> None:
         stop = threading.Event()
@@ -40,6 +43,9 @@ class Paced:
         found = self._last
         return {"per second": found["rate"], "p50 ms": found["p50"], "p99 ms": found["p99"], "failed": found["failed"]}
 
+    def latencies(self) -> Latencies:
+        return Latencies({int(microseconds): times for microseconds, times in self._last["latencies"].items()})
+
     def said(self) -> str:
         found = self._last
         return (
@@ -48,7 +54,7 @@ class Paced:
         )
 
 
-async def send(options: argparse.Namespace) -> dict[str, float]:
+async def send(options: argparse.Namespace) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     stopped = loop.run_in_executor(None, sys.stdin.readline)
     began, stamp = time.perf_counter() + 0.2, time.monotonic_ns()
@@ -78,13 +84,16 @@ async def send(options: argparse.Namespace) -> dict[str, float]:
         spent = time.perf_counter() - began
         await asyncio.gather(*tasks)
     times.sort()
+    latencies = Latencies()
+    for seconds in times:
+        latencies.record(int(seconds * 1e6))
 
     def at(part: float) -> float:
         return times[min(len(times) - 1, int(len(times) * part))] * 1000
 
     return {
         "rate": len(times) / spent, "wanted": options.rate, "p50": at(0.5), "p99": at(0.99), "longest": at(1.0),
-        "failed": failed,
+        "failed": failed, "latencies": latencies.counts,
     }  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def _report(what: str, load: Load, found: Counter[str], spent: Counter[str], ela
     total, samples = sum(spent.values()), sum(found.values())
     cost = {kind: seconds / elapsed / load.rate * 1e6 for kind, seconds in spent.items()}
     print(
-        f"{what}: {load.rate:,.0f}/s, p99 {load.p99_milliseconds:.1f} ms, {workers} worker(s); {total / elapsed:.2f} cores used"
+        f"{what}: {load.rate:,.0f}/s, p99 {load.latencies.milliseconds(99):.1f} ms, {workers} worker(s); {total / elapsed:.2f} cores used"
     )
     print("\nprocessor time by process")
     for kind, seconds in spent.most_common():

@@ -5,22 +5,36 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from node.load.latencies import Latencies
+
 _RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
-_TAIL = re.compile(r"^\s+99%\s+([\d.]+)(us|ms|s)\s*$", re.MULTILINE)
+_LATENCY = re.compile(r"^latency (\d+) (\d+)$", re.MULTILINE)
 _WRONG = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.+)")
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+# All that wrk recorded, not the four percentiles of its report.
+_TELL_LATENCIES = """
+done = function(summary, latency, requests)
+  for i = 1, #latency do
+    local microseconds, times = latency(i)
+    print(string.format("latency %d %d", microseconds, times))
+  end
+end
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One run: answers a second, the 99th percentile in milliseconds, and what went wrong (empty: nothing)."""
+    """One run: what a second, how long single answers took where that is known, and what went wrong (empty: nothing)."""
 
     rate: float
-    p99_milliseconds: float
-    wrong: str
+    latencies: Latencies = field(default_factory=Latencies)
+    wrong: str = ""
+
+    def times(self, each: int) -> Load:
+        """Counted in things of which each answer brought so many."""
+        return replace(self, rate=self.rate * each)
 
 
 def wrk(url: str, *, connections: int, seconds: float, script: str | None = None, directory: Path) -> Load:
@@ -28,12 +42,12 @@ def wrk(url: str, *, connections: int, seconds: float, script: str | None = None
     program = shutil.which("wrk")
     if program is None:
         raise FileNotFoundError("wrk is not installed (Debian: apt-get install wrk)")
-    command = [program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "--timeout", "10s"]
-    if script is not None:
-        path = directory / "load.lua"
-        path.write_text(script, "utf-8")
-        command += ["-s", str(path)]
+    path = directory / "load.lua"
+    path.write_text((script or "") + _TELL_LATENCIES, "utf-8")
+    command = [program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(path)]
     text = subprocess.run([*command, url], capture_output=True, text=True, check=True, timeout=seconds + 60).stdout
-    rate, tail, wrong = _RATE.search(text), _TAIL.search(text), _WRONG.search(text)
-    assert rate is not None and tail is not None, text
-    return Load(float(rate[1]), float(tail[1]) * _SECONDS[tail[2]] * 1000, wrong[0] if wrong else "")
+    rate, wrong, latencies = _RATE.search(text), _WRONG.search(text), Latencies()
+    assert rate is not None, text
+    for microseconds, times in _LATENCY.findall(text):
+        latencies.record(int(microseconds), int(times))
+    return Load(float(rate[1]), latencies, wrong[0] if wrong else "")

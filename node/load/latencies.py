@@ -15,11 +15,11 @@ class Latencies:
     def __init__(self, counts: dict[int, int] | None = None) -> None:
         self.counts: Counter[int] = Counter(counts or {})
 
-    def record(self, microseconds: int) -> None:
+    def record(self, microseconds: int, times: int = 1) -> None:
         step = 1
         while microseconds >= 1_000 * step:
             step *= 10
-        self.counts[min(max(microseconds - microseconds % step, 1), MOST_MICROSECONDS)] += 1
+        self.counts[min(max(microseconds - microseconds % step, 1), MOST_MICROSECONDS)] += times
 
     def add(self, other: Latencies) -> None:
         self.counts.update(other.counts)
