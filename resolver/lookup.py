@@ -89,6 +89,10 @@ class Lookup:
         """So many answers were given from memory by `memory.lines` or `memory.wires`."""
         _FROM_MEMORY.inc(count)
 
+    def count_missing(self) -> None:
+        """An answer was given because of `is_missing`."""
+        _UNKNOWN.inc()
+
     def _fresh(self, entry: Entry | None, stale: float) -> Entry | None:
         if entry is not None and (stale or time.monotonic() - entry.stored_at < _MEMORY_SECONDS):
             _FROM_MEMORY.inc()
@@ -100,7 +104,7 @@ class Lookup:
         if (entry := self.held(key)) is not None:
             return entry
         if self.is_missing(key):
-            _UNKNOWN.inc()
+            self.count_missing()
             return None
         found: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
         self.find_soon(key, partial(settle, found))

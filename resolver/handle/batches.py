@@ -29,7 +29,11 @@ class Batches(Protocol):
 
     def datagrams(self) -> list[bytes]: ...
 
-    def peer(self, number: int) -> Any:
+    def sender(self, number: int) -> Any:
+        """Whoever sent it, to be answered even after the next `receive`; hashable."""
+        ...
+
+    def peer(self, sender: Any) -> Any:
         """The sender's address, as `sendto` takes it."""
         ...
 
@@ -39,6 +43,10 @@ class Batches(Protocol):
 
     def answer(self, number: int, octets: bytes) -> None:
         """To its sender, with the next `flush`; 512 bytes at most."""
+        ...
+
+    def reply(self, sender: Any, octets: bytes) -> None:
+        """As `answer`, to who was the `sender` of an earlier one. After `AT_ONCE` of both a `flush` is due."""
         ...
 
     def flush(self) -> None: ...
@@ -78,6 +86,9 @@ class ManyAtOnce:
         self._stride = ctypes.sizeof(_Header)
         self._name_at = [place * self._stride // 8 for place in range(AT_ONCE)]
         self._name_of = [ctypes.addressof(self._names) + number * _NAME_BYTES for number in range(AT_ONCE)]
+        self._kept_names = ctypes.create_string_buffer(AT_ONCE * _NAME_BYTES)  # of who is answered later
+        self._kept_in = memoryview(self._kept_names).cast("B")
+        self._kept_of = [ctypes.addressof(self._kept_names) + place * _NAME_BYTES for place in range(AT_ONCE)]
         before, after = _Header.size.offset, self._stride - _Header.size.offset - 4
         one = f"{before}xI{after}x"
         self._sizes_in = [struct.Struct("=" + one * count) for count in range(AT_ONCE + 1)]
@@ -110,8 +121,11 @@ class ManyAtOnce:
         received = self._received
         return [received[begin : begin + size] for begin, size in zip(_BEGINS, self._sizes, strict=False)]
 
-    def peer(self, number: int) -> Any:
-        raw = bytes(self._names_in[number * _NAME_BYTES : (number + 1) * _NAME_BYTES])
+    def sender(self, number: int) -> Any:
+        return bytes(self._names_in[number * _NAME_BYTES : (number + 1) * _NAME_BYTES])
+
+    def peer(self, sender: Any) -> Any:
+        raw: bytes = sender
         port = int.from_bytes(raw[2:4])
         if self._name_size < _NAME_BYTES:
             return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
@@ -133,6 +147,15 @@ class ManyAtOnce:
         self._bytes_out[begin : begin + size] = octets
         self._sizes_out[2 * place + 1] = size
         self._names_out[self._name_at[place]] = self._name_of[number]
+        self._waiting = place + 1
+
+    def reply(self, sender: Any, octets: bytes) -> None:
+        place, size = self._waiting, len(octets)
+        begin = place * _SENT_BYTES
+        self._bytes_out[begin : begin + size] = octets
+        self._sizes_out[2 * place + 1] = size
+        self._kept_in[place * _NAME_BYTES : (place + 1) * _NAME_BYTES] = sender
+        self._names_out[self._name_at[place]] = self._kept_of[place]
         self._waiting = place + 1
 
     def flush(self) -> None:
@@ -165,15 +188,21 @@ class OneByOne:
     def datagrams(self) -> list[bytes]:
         return [octets for octets, _ in self._received]
 
-    def peer(self, number: int) -> Any:
+    def sender(self, number: int) -> Any:
         return self._received[number][1]
+
+    def peer(self, sender: Any) -> Any:
+        return sender
 
     def network(self, number: int) -> bytes:
         return network_of_peer(self._received[number][1])
 
     def answer(self, number: int, octets: bytes) -> None:
+        self.reply(self._received[number][1], octets)
+
+    def reply(self, sender: Any, octets: bytes) -> None:
         try:
-            self._listener.sendto(octets, self._received[number][1])
+            self._listener.sendto(octets, sender)
         except OSError:
             return
 

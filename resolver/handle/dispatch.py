@@ -14,7 +14,7 @@ from dataclasses import replace
 from core.errors import Problem
 from core.handle.administration import Acting, Administrator
 from core.handle.bodies import ChallengeAnswer, Resolve, Verify, decode_request, encode_verdict
-from core.handle.codes import CODES, Code, Op
+from core.handle.codes import Code, Op
 from core.handle.envelope import Envelope
 from core.handle.header import Header
 from core.handle.malformed import Malformed
@@ -27,7 +27,7 @@ from resolver.handle.logins import LOGIN_REQUESTS, login_answer, require_same
 from resolver.handle.opening import Opened, opened
 from resolver.handle.rendering import rendered
 from resolver.handle.resolving import resolve
-from resolver.handle.room import Caller, HandleRoom, Said, refusal
+from resolver.handle.room import Caller, HandleRoom, Said, refusal, refusal_of
 
 log = logging.getLogger(__name__)
 _PROVING = frozenset((Op.ANSWER, Op.VERIFY, *LOGIN_REQUESTS))
@@ -73,7 +73,7 @@ async def _answers(room: HandleRoom, caller: Caller, came: Opened) -> AsyncItera
     except Malformed as wrong:
         yield replace(refusal(wrong.code, wrong.reason), op=op, session=session)
     except Problem as problem:
-        yield replace(_problem(problem), op=op, session=session)
+        yield replace(refusal_of(problem), op=op, session=session)
     except Exception:  # the edge: the caller gets an answer, the log the trace
         log.exception("Handle request of op %d failed", message.header.op)
         yield replace(refusal(Code.ERROR), op=op, session=session)
@@ -179,10 +179,3 @@ def _acting(caller: Caller, message: Message, administrator: Administrator) -> A
 
 def _over_udp() -> Said:
     return refusal(Code.UNSUPPORTED, "administration is taken over TCP / 管理请求请使用 TCP")
-
-
-def _problem(problem: Problem) -> Said:
-    """In both languages: a Handle client says nothing of its own."""
-    code = problem.extra.get("responseCode", problem.handle_code)  # of the problem itself where its kind has several
-    known = code if code in CODES else Code.ERROR
-    return refusal(Code(known), f"{problem.en} / {problem.zh}")

@@ -7,9 +7,10 @@ record of a prefix is `0.NA/<prefix>`; where nobody has made one, it says which 
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 
 from core.errors import IdentifierMalformed, NotResponsible
 from core.handle.administration import Administrator
@@ -30,7 +31,7 @@ from resolver.handle.room import Caller, HandleRoom, Said, refusal
 from resolver.memory import Entry, WireAnswer
 from resolver.recursion import filtered
 from resolver.referral import SITE_TYPE, Referred
-from resolver.usage.tally import Outcome
+from resolver.usage.tally import Door, Outcome
 
 HEARTBEAT = "0"
 ROOT = "0.NA/"
@@ -64,7 +65,7 @@ async def resolve(
             return await _onwards(room, request, identifier)
         raise
     entry = await _found(room, key, message)
-    _count(room, caller, key, entry)
+    count(room, caller.door, caller.probe, key, entry)
     if entry is None:
         return refusal(Code.HANDLE_NOT_FOUND)
     return await _told(room, message, request, entry, administrator)
@@ -79,38 +80,57 @@ async def _found(room: HandleRoom, key: str, message: Message) -> Entry | None:
 async def _told(
     room: HandleRoom, message: Message, request: Resolve, entry: Entry, administrator: Administrator | None
 ) -> Said | None:
+    said = said_to_anybody(
+        room, request, entry, public_only=bool(message.header.flags & Flag.PUBL), kept_as=_kept_as(message)
+    )
+    if administrator is None or (said is not None and said.code != Code.NOT_ALLOWED):
+        return said
+    shown = await room.administration.sees(administrator, entry.record)
+    if shown is None:
+        return refusal(Code.NOT_ALLOWED)
+    values = chosen(shown, request.types, request.indexes)
+    return _values_said(request, entry, values)
+
+
+def said_to_anybody(
+    room: HandleRoom, request: Resolve, entry: Entry, *, public_only: bool, kept_as: bytes = b""
+) -> Said | None:
+    """What a record says to who has not proved who they are; None where a challenge is due. `kept_as` is under what the answer
+    lies ready from now on: the end of the request, from the length of its body on."""
     record = entry.record
     if record.withdrawn:
         return refusal(Code.HANDLE_NOT_FOUND, _withdrawn(record))
-    public_only = bool(message.header.flags & Flag.PUBL)
     values = chosen(record.values, request.types, request.indexes)
     if public_only:
         values = [value for value in values if value.public]
     elif not all(value.public for value in values):
-        shown = await room.administration.sees(administrator, record) if administrator else None
-        if shown is None:
-            if administrator or any(not value.permissions & (ADMIN_READ | PUBLIC_READ) for value in values):
-                return refusal(Code.NOT_ALLOWED)
-            return None
-        values = chosen(shown, request.types, request.indexes)
+        closed = any(not value.permissions & (ADMIN_READ | PUBLIC_READ) for value in values)
+        return refusal(Code.NOT_ALLOWED) if closed else None
+    said = _values_said(request, entry, values)
+    if kept_as and values:
+        _keep(room, kept_as, entry, said.body, public_only)
+    return said
+
+
+def _values_said(request: Resolve, entry: Entry, values: Sequence[HandleValue]) -> Said:
     if not values:
         return refusal(Code.VALUES_NOT_FOUND)
-    body = text(request.handle) + sent_values(values, int(record.created_at.timestamp()))
-    if administrator is None:
-        _keep(room, message, entry, body, public_only)
-    return Said(Code.SUCCESS, body)
+    return Said(Code.SUCCESS, text(request.handle) + sent_values(values, int(entry.record.created_at.timestamp())))
 
 
-def _keep(room: HandleRoom, message: Message, entry: Entry, body: bytes, public_only: bool) -> None:
+def _kept_as(message: Message) -> bytes:
+    if message.header.flags & NOT_READY or message.credential:
+        return b""
+    return string(message.body) + bytes(4)
+
+
+def _keep(room: HandleRoom, asked: bytes, entry: Entry, body: bytes, public_only: bool) -> None:
     """The answer lies ready for whoever asks the same."""
-    if message.header.flags & NOT_READY or message.credential or entry.record.key.startswith(ROOT):
+    if entry.record.key.startswith(ROOT) or len(body) > _MOST_READY_BYTES:
         return  # where the record of a prefix is answered its key does not say
-    if len(body) > _MOST_READY_BYTES:
-        return
     lookup = room.resolver.lookup
     tail = len(body).to_bytes(4) + body + bytes(4)
     lengths = bytes(4) + (20 + len(tail)).to_bytes(4)
-    asked = string(message.body) + bytes(4)
     lookup.memory.keep_wire(WireAnswer(entry, asked, lengths, tail, lookup.wire_until(entry)), public_only)
 
 
@@ -130,7 +150,7 @@ async def _prefix_record(
     room.resolver.key(probe)
     key = ROOT + fold_case(prefix_text)
     entry = await _found(room, key, message)
-    _count(room, caller, key, entry, probe.prefix_key)
+    count(room, caller.door, caller.probe, key, entry, probe.prefix_key)
     if entry is not None:
         return await _told(room, message, request, _with_site(room, entry), administrator)
     if room.resolver.directory.prefix(probe.prefix_key) is None and probe.prefix_key != room.resolver.node_prefix:
@@ -148,7 +168,7 @@ def _with_site(room: HandleRoom, entry: Entry) -> Entry:
     if record.withdrawn or any(value.type in ("HS_SITE", "HS_SERV") for value in record.values):
         return entry
     taken = {value.index for value in record.values}
-    index = next(number for number in count(1) if number not in taken)
+    index = next(number for number in itertools.count(1) if number not in taken)
     site = HandleValue(index, "HS_SITE", room.identity.site_json, "site", _SITE_TTL)
     values = sorted([*record.values, site], key=lambda value: value.index)
     return Entry(replace(record, packed=pack(values)), entry.stored_at, entry.origin)
@@ -179,11 +199,11 @@ async def _onwards(room: HandleRoom, request: Resolve, identifier: Identifier) -
     return Said(Code.SUCCESS, text(request.handle) + sent_values(values, int(time.time())))
 
 
-def _count(room: HandleRoom, caller: Caller, key: str, entry: Entry | None, prefix: str | None = None) -> None:
+def count(room: HandleRoom, door: Door, probe: bool, key: str, entry: Entry | None, prefix: str | None = None) -> None:
     """One answered look-up, as `Resolver.count`; the record of a prefix counts as that prefix's."""
     resolver = room.resolver
     outcome = Outcome.UNKNOWN if entry is None else Outcome.WITHDRAWN if entry.record.withdrawn else Outcome.FOUND
     prefix = prefix or key.partition("/")[0]
     if entry is None and resolver.directory.prefix(prefix) is None:
         prefix = ""
-    resolver.tally.add(prefix, caller.door, outcome, caller.probe)
+    resolver.tally.add(prefix, door, outcome, probe)

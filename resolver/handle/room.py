@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from core.errors import Problem
 from core.handle.administration import Administration
-from core.handle.codes import Code
+from core.handle.codes import CODES, Code
 from core.handle.session_key import SessionKey
 from resolver.handle.challenges import Challenges
 from resolver.handle.identity import Identity
@@ -70,3 +71,9 @@ class Said:
 def refusal(code: Code, text: str = "") -> Said:
     octets = text.encode()
     return Said(code, len(octets).to_bytes(4) + octets)
+
+
+def refusal_of(problem: Problem) -> Said:
+    """In both languages: a Handle client says nothing of its own."""
+    code = problem.extra.get("responseCode", problem.handle_code)  # of the problem itself where its kind has several
+    return refusal(Code(code if code in CODES else Code.ERROR), f"{problem.en} / {problem.zh}")

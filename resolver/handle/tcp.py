@@ -1,8 +1,8 @@
 """Handle over TCP: a connection stays open after an answer, requests may come back to back and in pieces, answers bear the
 request's id.
 
-Resolutions that have to be looked up run beside each other, so that they share a trip to the store; anything else waits for
-what came before it and holds up what comes after.
+Resolutions that have to be looked up run beside each other, so that they share a trip to the store, and what one trip brings is
+written at once; anything else waits for what came before it and holds up what comes after.
 
 Bounds: a message of 256 KiB (a longer one is answered, and the connection closed), as much again unread before reading pauses, 64 requests under way, no reading while the client
 does not read; idle connections are closed, those that stop in the middle of a message or do not read what they asked for are
@@ -12,6 +12,7 @@ aborted sooner, and so many are open at most, in all and of one network.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from core.telemetry import HANDLE_REFUSED
 from resolver.handle.batches import network_of_peer
 from resolver.handle.dispatch import respond
 from resolver.handle.lane import AT_ONCE_BYTES, Lane
+from resolver.handle.plain import PlainResolutions
 from resolver.handle.rendering import unread
 from resolver.handle.room import Caller, HandleRoom
 from resolver.usage.tally import Door
@@ -51,12 +53,14 @@ class TcpDoor:
     ) -> None:
         self.room = room
         self.lane = Lane(room, Door.HANDLE_TCP)
+        self.plain = PlainResolutions(room, Door.HANDLE_TCP)
         self.plain_address = plain_address
         self.idle_seconds = idle_seconds
         self.most_connections = most_connections
         self.most_of_one = most_of_one
         self.of_one: dict[bytes, int] = {}  # connections by network
         self.connections: set[_Connection] = set()
+        self._settled: asyncio.Event | None = None  # while it closes: set at each answer
 
     def __call__(self) -> asyncio.Protocol:
         return _Connection(self)
@@ -77,11 +81,19 @@ class TcpDoor:
 
     async def close(self, seconds: float) -> None:
         """Let what was asked be answered, for `seconds` at most, then close."""
-        working = [task for held in self.connections for task in held.working]
-        if working:
-            await asyncio.wait(working, timeout=seconds)
+        self._settled = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(held.busy for held in self.connections):
+                    self._settled.clear()
+                    await self._settled.wait()
         for connection in list(self.connections):
             connection.close()
+
+    def settled(self) -> None:
+        """A connection has an answer, or is no more."""
+        if self._settled is not None:
+            self._settled.set()
 
 
 class _Connection(asyncio.Protocol):
@@ -89,11 +101,13 @@ class _Connection(asyncio.Protocol):
 
     __slots__ = (
         "_alone",
+        "_away",
         "_buffer",
         "_caller",
         "_door",
         "_ended",
         "_network",
+        "_out",
         "_reading",
         "_transport",
         "_writable",
@@ -112,6 +126,8 @@ class _Connection(asyncio.Protocol):
         self._ended = False  # the client has closed its half
         self._alone = False  # what is under way lets nothing else begin
         self._writable: asyncio.Event | None = None  # set where the client does not read
+        self._away = 0  # plain resolutions that are looked up
+        self._out: list[bytes] = []  # their answers, to be written in this turn or when the client reads
         self.working: set[asyncio.Task[None]] = set()
         self.quiet_since = time.monotonic()
         self.patience_ends = math.inf  # unless the client does before what it has to: send the rest, read
@@ -140,6 +156,8 @@ class _Connection(asyncio.Protocol):
         self.resume_writing()
         for task in self.working:
             task.cancel()
+        self._out.clear()
+        self._door.settled()
 
     def _leave(self) -> None:
         """Its network has one connection less."""
@@ -161,7 +179,7 @@ class _Connection(asyncio.Protocol):
             self._writable = None
             if not self._transport.is_closing():
                 self.patience_ends = math.inf
-                self._go_on()
+                self._write_told()
 
     def eof_received(self) -> bool:
         """The client says nothing more, and may still be listening: what is under way is answered first."""
@@ -184,7 +202,7 @@ class _Connection(asyncio.Protocol):
         lane.begin()
         broken = False
         try:
-            while not self._alone and self._writable is None and len(self.working) < _MOST_WORKING:
+            while not self._alone and self._writable is None and len(self.working) + self._away < _MOST_WORKING:
                 begun, at = at, lane.take(data, at, out)
                 if at - begun >= AT_ONCE_BYTES:
                     self._transport.write(b"".join(out))
@@ -203,7 +221,7 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"".join(out))
         self._buffer = data[at:]
         if self._writable is None:
-            half = self._buffer and not self.working
+            half = self._buffer and not self.busy
             self.patience_ends = time.monotonic() + _HALF_SENT_SECONDS if half else math.inf
         if broken:
             self.close()
@@ -214,17 +232,53 @@ class _Connection(asyncio.Protocol):
             self._reading = True
             self._transport.resume_reading()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way, or its answer not written yet."""
+        return bool(self.working or self._away or self._out)
+
     def _begun(self, message: bytes, caller: Caller) -> bool:
         """Whether the request is under way now; False where it has to wait."""
         alone = message[ENVELOPE_BYTES : ENVELOPE_BYTES + 4] != _RESOLVE
-        if alone and self.working:
+        if alone and (self.working or self._away):
             return False
-        self._alone = alone
         self.quiet_since = time.monotonic()
+        self._away += 1
+        if alone or not self._door.plain.tell(
+            message, caller.probe, lambda answer: self._told(message, caller, answer)
+        ):
+            self._away -= 1
+            self._alone = alone
+            self._work(message, caller)
+        return True
+
+    def _told(self, message: bytes, caller: Caller, answer: bytes | None) -> None:
+        """The answer to a plain resolution; None: it is none after all."""
+        self._away -= 1
+        if self._transport.is_closing():
+            return
+        if answer is None:
+            self._work(message, caller)
+            return
+        if not self._out and self._writable is None:
+            asyncio.get_running_loop().call_soon(self._write_told)
+        self._out.append(answer)
+
+    def _write_told(self) -> None:
+        """In one go, and what waited for it begins; later, if the client does not read."""
+        if self._writable is not None or self._transport.is_closing():
+            return
+        if self._out:
+            self.quiet_since = time.monotonic()
+            out, self._out = self._out, []
+            self._transport.write(b"".join(out))
+        self._go_on()
+        self._settle()
+
+    def _work(self, message: bytes, caller: Caller) -> None:
         task = asyncio.ensure_future(self._answer(message, caller))
         self.working.add(task)
         task.add_done_callback(self._answered)
-        return True
 
     async def _answer(self, message: bytes, caller: Caller) -> None:
         async for answer in respond(self._door.room, caller, decode_envelope(message), message[ENVELOPE_BYTES:]):
@@ -241,14 +295,18 @@ class _Connection(asyncio.Protocol):
         if not task.cancelled():
             task.result()
             self._go_on()
-            self._close_if_done()
+            self._settle()
+
+    def _settle(self) -> None:
+        self._door.settled()
+        self._close_if_done()
 
     def _close_if_done(self) -> None:
-        if self._ended and not self.working and not self._transport.is_closing():
+        if self._ended and not self.busy and not self._transport.is_closing():
             self.close()
 
     def end_if_idle(self) -> None:
-        if not self.working and not self._transport.is_closing():
+        if not self.busy and not self._transport.is_closing():
             self.close()
 
     def close(self) -> None:

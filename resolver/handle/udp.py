@@ -18,14 +18,16 @@ from core.handle.datagrams import DATAGRAM_BYTES, Reassembly, datagrams_of
 from core.handle.envelope import ENVELOPE_BYTES, decode_envelope
 from core.handle.malformed import Malformed
 from core.telemetry import HANDLE_REFUSED
-from resolver.handle.batches import batches_of, network_of_peer
+from resolver.handle.batches import AT_ONCE, batches_of, network_of_peer
 from resolver.handle.dispatch import respond
 from resolver.handle.lane import Lane
+from resolver.handle.plain import PlainResolutions
 from resolver.handle.room import Caller, HandleRoom
 from resolver.usage.tally import Door
 
 _MOST_WORKING = 1_000
 _IN_TURN = 256  # datagrams; then it is the others' turn
+_CLOSING_SECONDS = 0.01  # between two looks at what is under way
 
 
 class UdpDoor:
@@ -46,7 +48,11 @@ class UdpDoor:
         self._plain_address = plain_address
         self.lane = Lane(room, Door.HANDLE_UDP)
         self._reassembly = Reassembly()
+        self._plain = PlainResolutions(room, Door.HANDLE_UDP)
         self._working: set[asyncio.Task[None]] = set()
+        self._away = 0  # plain ones that are looked up
+        self._out: list[tuple[Any, bytes]] = []
+        self._closed = False
         self._amplified = AmplifiedBytes(amplified_bytes)
         self._by_network = room.resolver.probes.by_network
 
@@ -55,10 +61,12 @@ class UdpDoor:
 
     async def close(self, seconds: float) -> None:
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
-        if self._working:
-            await asyncio.wait(self._working, timeout=seconds)
+        until = time.monotonic() + seconds
+        while (self._working or self._away or self._out) and time.monotonic() < until:
+            await asyncio.sleep(_CLOSING_SECONDS)
         for task in self._working:
             task.cancel()
+        self._closed = True
         self._socket.close()
 
     def _turn(self) -> None:
@@ -72,7 +80,7 @@ class UdpDoor:
             if self._by_network:
                 for number, datagram in enumerate(datagrams):
                     self._answer_ready(number, datagram, self.lane.many((datagram,))[0])
-                    self.lane.end(self._caller(self._batches.peer(number)).probe)
+                    self.lane.end(self._caller(self._batches.sender(number)).probe)
             else:
                 for number, answer in enumerate(self.lane.many(datagrams)):
                     datagram = datagrams[number]
@@ -86,14 +94,14 @@ class UdpDoor:
     def _answer_ready(self, number: int, datagram: bytes, answer: bytes | None) -> None:
         """With the answer that lies ready for it, unless that is too much for who may not have asked."""
         if answer is None:
-            self._look_at(datagram, self._batches.peer(number))
+            self._look_at(datagram, self._batches.sender(number))
             return
         size = len(answer)
         if size > FACTOR * len(datagram) and not self._may_be_large(size, number):
             self.lane.unsaid(datagram)
             HANDLE_REFUSED.labels("amplification").inc()
         elif size > DATAGRAM_BYTES:
-            self._send(answer, self._batches.peer(number))
+            self._send(answer, self._batches.sender(number))
         else:
             self._batches.answer(number, answer)
 
@@ -101,39 +109,63 @@ class UdpDoor:
         amplified = self._amplified
         return amplified.unwatched(size) or amplified.allows(size, self._batches.network(number))
 
-    def _look_at(self, datagram: bytes, peer: Any) -> None:
+    def _look_at(self, datagram: bytes, sender: Any) -> None:
         """One that does not lie ready, or a piece of one."""
         try:
-            message = self._reassembly.feed(peer, datagram, time.monotonic())
+            message = self._reassembly.feed(sender, datagram, time.monotonic())
         except Malformed:
             return
-        if message is None or len(self._working) >= _MOST_WORKING:
+        if message is None or len(self._working) + self._away >= _MOST_WORKING:
             return
-        task = asyncio.ensure_future(self._answer(message, peer))
+        probe = self._by_network and self._caller(sender).probe
+        self._away += 1
+        if not self._plain.tell(message, probe, lambda answer: self._told(message, sender, answer)):
+            self._away -= 1
+            self._begin(message, sender)
+
+    def _told(self, message: bytes, sender: Any, answer: bytes | None) -> None:
+        self._away -= 1
+        if answer is None:
+            self._begin(message, sender)
+        elif self._may_send(len(answer), len(message), sender):
+            self._send(answer, sender)
+
+    def _begin(self, message: bytes, sender: Any) -> None:
+        task = asyncio.ensure_future(self._answer(message, sender))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
 
-    async def _answer(self, message: bytes, peer: Any) -> None:
-        caller = self._caller(peer)
+    async def _answer(self, message: bytes, sender: Any) -> None:
+        caller = self._caller(sender)
         async for answer in respond(self._room, caller, decode_envelope(message), message[ENVELOPE_BYTES:]):
-            if self._may_send(len(answer), len(message), peer):
-                self._send(answer, peer)
+            if self._may_send(len(answer), len(message), sender):
+                self._send(answer, sender)
 
-    def _may_send(self, size: int, asked: int, peer: Any) -> bool:
+    def _may_send(self, size: int, asked: int, sender: Any) -> bool:
+        if size <= FACTOR * asked:
+            return True
         amplified = self._amplified
         amplified.begin(int(time.monotonic()))
-        if size <= FACTOR * asked or amplified.unwatched(size) or amplified.allows(size, network_of_peer(peer)):
+        if amplified.unwatched(size) or amplified.allows(size, network_of_peer(self._batches.peer(sender))):
             return True
         HANDLE_REFUSED.labels("amplification").inc()
         return False
 
-    def _caller(self, peer: Any) -> Caller:
-        source = self._plain_address(str(peer[0]))
+    def _caller(self, sender: Any) -> Caller:
+        source = self._plain_address(str(self._batches.peer(sender)[0]))
         return Caller(Door.HANDLE_UDP, source, self._room.resolver.probes.mark(source, {}))
 
-    def _send(self, answer: bytes, peer: Any) -> None:
-        try:
-            for piece in datagrams_of(answer):
-                self._socket.sendto(piece, peer)
-        except OSError:  # no room, or nobody there: it is lost, as a datagram may be
+    def _send(self, answer: bytes, sender: Any) -> None:
+        """With what else is told in this turn of the loop."""
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out += [(sender, piece) for piece in datagrams_of(answer)]
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if self._closed:
             return
+        for begin in range(0, len(out), AT_ONCE):
+            for sender, piece in out[begin : begin + AT_ONCE]:
+                self._batches.reply(sender, piece)
+            self._batches.flush()

@@ -66,7 +66,7 @@ def test_a_batch_tells_the_network_of_a_sender(many: type[ManyAtOnce] | type[One
         batches = many(here)
         caller.sendto(b"x", here.getsockname())
         assert batches.receive() == 1
-        assert batches.network(0) == network_of_peer(batches.peer(0)) == network_of_peer((host, 0))
+        assert batches.network(0) == network_of_peer(batches.peer(batches.sender(0))) == network_of_peer((host, 0))
 
 
 def test_a_network_is_what_one_sender_has_for_itself() -> None:

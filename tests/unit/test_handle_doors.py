@@ -117,7 +117,7 @@ def test_ports_are_free_for_both_kinds() -> None:
 @pytest.mark.parametrize("kind", [ManyAtOnce, OneByOne])
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::")])
 def test_datagrams_are_answered_by_the_batch(kind: type[Batches], family: socket.AddressFamily, host: str) -> None:
-    """More than one batch, from two senders, of which every third is answered by its address alone."""
+    """More than one batch, from two senders, of which every third is answered by its address alone, every third later."""
     with (
         socket.socket(family, socket.SOCK_DGRAM) as listener,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
@@ -132,17 +132,22 @@ def test_datagrams_are_answered_by_the_batch(kind: type[Batches], family: socket
             sender.settimeout(5)
         for number in range(AT_ONCE + 20):
             senders[number % 2].send(b"%d" % number * (1 + number % 90))
-        answered = 0
+        answered, later = 0, []
         while count := batches.receive():
             answered += count
             datagrams = batches.datagrams()
             assert len(datagrams) == count
             for number, datagram in enumerate(datagrams):
-                if number % 3:
+                if number % 3 == 0:
+                    listener.sendto(datagram, batches.peer(batches.sender(number)))
+                elif number % 3 == 1:
                     batches.answer(number, datagram)
                 else:
-                    listener.sendto(datagram, batches.peer(number))
+                    later.append((batches.sender(number), datagram))
             batches.flush()
+        for whom, datagram in later:
+            batches.reply(whom, datagram)
+        batches.flush()
         assert answered == AT_ONCE + 20
         for place, sender in enumerate(senders):
             received = {sender.recv(1_000) for _ in range(answered // 2)}

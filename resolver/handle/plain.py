@@ -1,0 +1,145 @@
+"""Plain resolutions, told by a call: where thousands wait for one trip, a task and futures for each cost more than its answer.
+
+Plain is what anybody may ask and anybody is told alike: no session, no credential, no flag that makes an answer one for this
+reader or this moment, and a name that is answered here. Whatever turns out to be more is left to `respond`, which answers it
+as it would have anyway, and counts it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from core.errors import Problem
+from core.handle.bodies import Resolve, read_resolve
+from core.handle.codes import MAJOR, MINOR, Code, Flag, Op, spoken
+from core.handle.envelope import decode_envelope
+from core.handle.header import decode_header
+from core.handle.malformed import Malformed
+from core.handle.reader import Reader
+from core.identifier import parse_identifier
+from resolver.handle.resolving import NOT_READY, ROOT, count, said_to_anybody
+from resolver.handle.room import HandleRoom, Said, refusal, refusal_of
+from resolver.memory import Entry
+from resolver.referral import Referred
+from resolver.usage.tally import Door
+
+log = logging.getLogger(__name__)
+Told = Callable[[bytes | None], None]
+_BODY_AT = 44  # behind envelope and header
+_EMPTY = bytes(4)  # a credential that says nothing
+_FORMS_HELD = 1_000
+
+
+class _Form:
+    """What all answers to requests with one beginning share: version, operation, flags, our serial, expiration."""
+
+    __slots__ = ("begin", "end", "minor", "op", "public_only")
+
+    def __init__(self, begin: bytes, op: bytes, end: bytes, minor: int, public_only: bool) -> None:
+        self.begin = begin
+        self.op = op
+        self.end = end
+        self.minor = minor
+        self.public_only = public_only
+
+    def answer(self, request_id: bytes, said: Said) -> bytes:
+        size = len(said.body)
+        code = spoken(said.code, self.minor).to_bytes(4)
+        envelope = (self.begin, request_id, _EMPTY, (size + 28).to_bytes(4))
+        return b"".join((*envelope, self.op, code, self.end, size.to_bytes(4), said.body, _EMPTY))
+
+
+class PlainResolutions:
+    """One for each listener."""
+
+    def __init__(self, room: HandleRoom, door: Door) -> None:
+        self._room = room
+        self._door = door
+        self._identity = room.identity
+        self._forms: dict[bytes, _Form | None] = {}
+
+    def tell(self, data: bytes, probe: bool, told: Told) -> bool:
+        """Whether `told` is called with the answer to this whole message, at once or in a later turn: with None where
+        `respond` has to answer after all. False: nothing is called, and `respond` has to."""
+        room = self._room
+        form = self._form(data)
+        if form is None:
+            return False
+        try:
+            end = _BODY_AT + int.from_bytes(data[40:_BODY_AT])
+            if end > len(data) or data[end:] not in (_EMPTY, b""):
+                return False
+            asked = read_resolve(Reader(data, _BODY_AT, end))
+            key = _key_of(room, asked.handle)
+            if key is None:
+                return False
+            lookup = room.resolver.lookup
+            held = lookup.held(key)
+            if held is None:
+                if not lookup.is_missing(key):
+                    lookup.find_soon(key, lambda found: told(self._answer(data, end, form, asked, key, probe, found)))
+                    return True
+                lookup.count_missing()
+        except (Malformed, Problem, Referred):  # said by `respond`
+            return False
+        told(self._answer(data, end, form, asked, key, probe, held))
+        return True
+
+    def _answer(
+        self, data: bytes, end: int, form: _Form, asked: Resolve, key: str, probe: bool, found: Entry | Exception | None
+    ) -> bytes | None:
+        """Counted if there is one."""
+        try:
+            said = self._said(data[40:end] + _EMPTY, form, asked, found)
+        except Exception:  # `respond` says what it is
+            log.exception("%s cannot be answered at once", key)
+            return None
+        if said is None:
+            return None
+        if not isinstance(found, Exception):
+            count(self._room, self._door, probe, key, found)
+        return form.answer(data[8:12], said)
+
+    def _said(self, kept_as: bytes, form: _Form, asked: Resolve, found: Entry | Exception | None) -> Said | None:
+        if isinstance(found, Entry):
+            return said_to_anybody(self._room, asked, found, public_only=form.public_only, kept_as=kept_as)
+        if found is None:
+            return refusal(Code.HANDLE_NOT_FOUND)
+        return refusal_of(found) if isinstance(found, Problem) else None
+
+    def _form(self, data: bytes) -> _Form | None:
+        """By version, session and header; None for what is not plain."""
+        if self._room.identity is not self._identity:  # another serial number
+            self._identity = self._room.identity
+            self._forms.clear()
+        key = data[:8] + data[20:40]
+        try:
+            return self._forms[key]
+        except KeyError:
+            if len(self._forms) >= _FORMS_HELD:
+                self._forms.clear()
+            form = self._forms[key] = self._made(key)
+            return form
+
+    def _made(self, key: bytes) -> _Form | None:
+        try:
+            envelope, header = decode_envelope(key[:8] + bytes(12)), decode_header(key[8:] + bytes(4))
+        except Malformed:
+            return None
+        if (header.op, header.code) != (Op.RESOLVE, 0) or header.flags & NOT_READY:
+            return None
+        if envelope.session or envelope.options:
+            return None
+        major, minor = envelope.spoken
+        flags = (header.flags & ~int(Flag.CONT)) | int(Flag.AUTH)
+        end = flags.to_bytes(4) + self._identity.serial.to_bytes(2) + key[22:23] + b"\0" + key[24:28]
+        begin = bytes((major, minor, MAJOR, MINOR)) + bytes(4)
+        return _Form(begin, key[8:12], end, minor, bool(header.flags & Flag.PUBL))
+
+
+def _key_of(room: HandleRoom, handle: str) -> str | None:
+    """None for the records of prefixes, and for names that are none. Raises as `Resolver.key`."""
+    if ("/" not in handle and ":" not in handle) or handle[: len(ROOT)].upper() == ROOT:
+        return None
+    return room.resolver.key(parse_identifier(handle))
