@@ -90,6 +90,7 @@ def problem_page(request: web.Request, problem: Problem) -> web.Response | None:
         asked=_asked(request, problem),
         request_id=request.get(REQUEST_ID, ""),
         successor=withdrawn.get("successor") if isinstance(withdrawn, dict) else None,
+        way=problem.extra.get("way"),
     )
 
 

@@ -45,6 +45,7 @@ PROBLEM: Texts = {
     "problem-more": ("关于此错误", "About this error"),
     "problem-search": ("查找其他标识", "Look up another identifier"),
     "problem-home": ("返回首页", "Back to the start page"),
+    "problem-way": ("已查询的节点", "Nodes that were asked"),
     "problem-successor": ("接替标识：", "Successor: "),
     "problem-retry": ("这是暂时的问题，稍后重试即可。", "This is temporary; trying again shortly can succeed."),
 }

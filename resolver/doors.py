@@ -22,6 +22,7 @@ from core.record import Record
 from core.visibility import ANYBODY, Viewer
 from core.web import REST_OF_PATH, ask_of, web_answer
 from resolver.administered import ADMINISTRATORS, is_administrators, seen_by
+from resolver.foreign_doors import foreign_one, shown_onwards
 from resolver.gs1.doors import WELL_KNOWN, describe
 from resolver.leading import canonical, lead, reach
 from resolver.memory import Entry
@@ -141,10 +142,11 @@ async def _negotiated(request: web.Request) -> web.Response:
         return await _for_browser(resolver, ask)
     except Referred as referred:
         return _referred_page(resolver, ask, referred)
-    except NotResponsible:
+    except NotResponsible as problem:
         if resolver.recursion is None:
             raise
-        return web_answer(await negotiated(resolver, ask))
+        shown = await shown_onwards(resolver.recursion, ask, foreign_one(problem, ask, "/"), resolver.node_name)
+        return web_answer(shown) if isinstance(shown, Answer) else shown
 
 
 async def _for_browser(resolver: Resolver, ask: Ask) -> web.Response:

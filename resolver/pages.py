@@ -10,6 +10,7 @@ from core.access import Prefix
 from core.page import Reader, page_environment, render_page
 from core.record import Record
 from core.template import Template
+from core.values import HandleValue
 from resolver.answers import public_values, redirect_target
 from resolver.shown import name_value, shown_values
 from resolver.texts import TEXTS
@@ -62,6 +63,26 @@ def withdrawn_page(
     reader = Reader(node_name, language, query)
     return render_page(
         PAGES, "withdrawn.html", TEXTS, reader, record=record, holder=holder, **_owner(directory, record)
+    )
+
+
+def foreign_page(
+    identifier: str, values: list[HandleValue], way: tuple[str, ...], node_name: str, language: str, query: str = ""
+) -> str:
+    """The page of an identifier that another node answered for; `way` are the addresses that were asked, the last one's answer
+    is shown. Under the names of types: templates of this node say nothing of foreign values."""
+    if not query and redirect_target(values) is not None:
+        query = "noredirect"
+    name = name_value(values, None)
+    return render_page(
+        PAGES,
+        "foreign.html",
+        TEXTS,
+        Reader(node_name, language, query),
+        identifier=identifier,
+        name=str(name.data).strip() if name else None,
+        values=shown_values([value for value in values if value is not name], None, language),
+        way=way,
     )
 
 

@@ -12,8 +12,8 @@ from core.errors import NotResponsible
 from core.exchange import Answer, Ask, json_bytes_of, json_of
 from core.negotiation import wants
 from core.page import Reader, render_page
+from resolver.foreign_doors import OPEN, foreign_one, told_onwards
 from resolver.pages import PAGES
-from resolver.recursion import Recursion, filtered
 from resolver.referral import Referred, endpoints, referral_answer, web_address
 from resolver.room import Resolver
 from resolver.texts import TEXTS
@@ -21,7 +21,6 @@ from resolver.usage.tally import Door, Outcome
 from resolver.wishes import wishes_of
 
 MULTIPLE_CHOICES = 300
-OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
 _Door = Callable[[Resolver, Ask], Awaitable[Answer]]
 
 
@@ -35,10 +34,11 @@ def referring(door: Door) -> Callable[[_Door], _Door]:
                 return await tell(resolver, ask)
             except Referred as referred:
                 return referral(resolver, ask, door, referred)
-            except NotResponsible:
+            except NotResponsible as problem:
                 if resolver.recursion is None:
                     raise
-                return await onwards(resolver.recursion, ask, "/api/handles/" if door is Door.HANDLE_JSON else "/")
+                foreign = foreign_one(problem, ask, "/api/handles/" if door is Door.HANDLE_JSON else "/")
+                return await told_onwards(resolver.recursion, ask, door, foreign)
 
         return told
 
@@ -70,18 +70,6 @@ def referral(resolver: Resolver, ask: Ask, door: Door, referred: Referred) -> An
         return Answer(302, b"", {"Location": there, **OPEN})
     body = orjson.dumps(referral_answer(referred), option=orjson.OPT_INDENT_2 if wishes.pretty else 0)
     return json_bytes_of(body, MULTIPLE_CHOICES, OPEN)
-
-
-async def onwards(recursion: Recursion, ask: Ask, before: str) -> Answer:
-    """What another node says of a foreign identifier; no resolution of this one. Raises as `Recursion.resolve`."""
-    wishes = wishes_of(ask)
-    found = await recursion.resolve(ask.identifier(before))
-    assert found.body is not None  # else it was unknown
-    if wishes.explain:
-        steps = [{"prefix": None, "site": address} for address in found.way]
-        told = {"identifier": found.body.get("handle"), "answered_by": "recursion", "referral": steps}
-        return json_of(told, headers=OPEN | {"Cache-Control": "no-store"})
-    return json_of(filtered(found.body, wishes.types, wishes.indexes), headers=OPEN)
 
 
 def count_referral(resolver: Resolver, ask: Ask, door: Door, referred: Referred) -> None:

@@ -80,3 +80,13 @@ def rule_of(ask: Ask, door: Door, moved: bool, linked: bool) -> str:
     if likes == "json":
         return "accept-json"
     return "url-value" if moved else "accept-html" if likes == "html" else "no-url-value"
+
+
+def foreign_info_of(identifier: str, way: tuple[str, ...]) -> dict[str, Any]:
+    """Of a foreign identifier this node knows no more than who answered; `way` are the addresses that were asked."""
+    return {"identifier": identifier, "status": "foreign", "answered_by": "recursion", "site": way[-1]}
+
+
+def foreign_explanation_of(identifier: str, way: tuple[str, ...]) -> dict[str, Any]:
+    steps = [{"prefix": None, "site": address} for address in way]
+    return {"identifier": identifier, "answered_by": "recursion", "referral": steps}

@@ -50,6 +50,16 @@ TEXTS: Texts = {
     ),
     "referred-there": ("网页", "On the web"),
     "referred-endpoint": ("解析接口", "Resolution interface"),
+    "foreign-chip": ("由其他节点解析", "Answered by another node"),
+    "foreign-note": (
+        "该标识不属于本节点。以下信息由其他节点应答、经本节点转达，未经本节点核验。",
+        "This identifier is not one of this node’s. What is shown here was said by another node and passed on; "
+        "this node has not verified it.",
+    ),
+    "foreign-empty": ("应答中没有可显示的信息。", "The answer holds nothing that can be shown."),
+    "foreign-way": ("查询路径", "Resolved through"),
+    "foreign-answered": ("应答节点", "Answered by"),
+    "foreign-asked": ("途经节点", "Asked on the way"),
     "withdrawn-title": ("该标识已注销", "This identifier was withdrawn"),
     "withdrawn-lead": (
         "企业已停止使用该标识，其内容不再提供。",

@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from core.access import Hosting, Prefix
-from core.errors import IdentifierUnknown, InternalError, NotResponsible, StoreUnavailable
+from core.errors import IdentifierUnknown, InternalError, NotResponsible, RecursionFailed, StoreUnavailable
 from core.identifier import decode_path, parse_identifier
 from core.page import html_response
 from core.record import Record, Status
@@ -19,7 +19,7 @@ from core.template_item import Choice, TemplateItem
 from core.values import SECRET_PERMISSIONS, HandleValue, pack
 from core.web import PROBLEM_PAGE, edge, preferred_language
 from node.pages import NODE, SPECIFICATION, NodeFacts, docs, error_page, errors_index, landing, lookup, problem_page
-from resolver.pages import record_page, withdrawn_page
+from resolver.pages import foreign_page, record_page, withdrawn_page
 from resolver.referral import Referred
 from resolver.referring import referral_page
 
@@ -114,12 +114,28 @@ RECORDS = [
         template_id=7,
     ),
 ]  # fmt: skip
+FOREIGN = [
+    HandleValue(1, "TITLE", "六角法兰面螺栓 M8×25 hexagon flange bolt"),
+    HandleValue(2, "DATASHEET", "https://example.com/bolts/M8x25?lang=zh"),
+    HandleValue(3, HOSTILE, HOSTILE),
+    HandleValue(100, "HS_ADMIN", {"handle": "0.NA/20.500.1", "index": 200, "permissions": "011111110011"}, "admin"),
+]
+FOREIGN_WAY = ("https://top.example.cn:8000", "http://[2001:db8::17]:8080")
 BY_KEY = {each.key: each for each in RECORDS}
 
 
 async def negotiated(request: web.Request) -> web.Response:
     """As `resolver.doors.negotiated`, for browsers only."""
     identifier = parse_identifier(decode_path(request.rel_url.raw_path[1:]))
+    if identifier.prefix == "20.500.1":
+        if identifier.suffix == "DOWN":
+            raise RecursionFailed(
+                f"{identifier} could not be resolved onwards", f"无法递归解析 {identifier}", way=[*FOREIGN_WAY]
+            )
+        page = foreign_page(
+            str(identifier), FOREIGN, FOREIGN_WAY, NAME, preferred_language(request), request.rel_url.raw_query_string
+        )
+        return html_response(page)
     if not identifier.prefix.startswith("88.118"):
         raise NotResponsible(handle=str(identifier))
     if identifier.suffix == "CRASH":

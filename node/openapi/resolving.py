@@ -135,7 +135,9 @@ def resolving() -> Schema:
                 "open",
                 "Resolving 解析",
                 "What a scanned code opens: a page for a person, JSON for a program, a redirect where there is a URL value. "
-                "扫码打开的地址：浏览器得到页面，程序得到 JSON，含 URL 值时重定向。",
+                "A foreign identifier has the same forms where BIAOJIE_RECURSION is on; its page says who answered, and that this "
+                "node has not verified it. "
+                "扫码打开的地址：浏览器得到页面，程序得到 JSON，含 URL 值时重定向。开启 BIAOJIE_RECURSION 时非本节点标识形式相同，页面注明应答节点及未经本节点核验。",
                 found
                 | {
                     "300": json(

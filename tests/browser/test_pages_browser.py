@@ -34,6 +34,8 @@ PATHS = ["/", "/docs", "/errors", "/errors/identifier-malformed", "/lookup?ident
 PATHS += [
     "/88.118.8/DOWN",
     "/88.118.8/REFERRED",
+    "/20.500.1/M8x25",
+    "/20.500.1/DOWN",
     "/88.118.8/BAV99%2C215?stale",
     *("/" + encode_path(each.identifier) for each in RECORDS),
 ]

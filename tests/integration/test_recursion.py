@@ -21,7 +21,7 @@ from node.handle_client import HandleConnection, request
 from resolver.foreign_items import ask_onwards
 from resolver.recursion import MAX_BYTES, MAX_HOPS, Recursion
 from tests.conftest import Servers
-from tests.harness import Api, settings_for, worker_here
+from tests.harness import Api, settings_for, take_aboard, worker_here
 
 NAME = parse_identifier("20.500.1/x y")
 FOUND = {
@@ -93,7 +93,7 @@ async def test_the_node_follows_the_referral_and_says_which_way(
             found = await anybody.get("/api/handles/20.500.1/x%20y", headers=lane)
             assert (found.status, found.json) == (200, FOUND)
         assert peers.asked == ["/api/handles/20.500.1/x y"] * 2, "one question each, then from the cache"
-        assert (await anybody.get("/20.500.1/x%20y")).json == FOUND
+        assert (await anybody.get("/20.500.1/x%20y", headers={"Accept": "application/json"})).json == FOUND
         some = await anybody.get("/api/handles/20.500.1/x%20y?index=2")
         assert [value["type"] for value in some.json["values"]] == ["DESC"]
         told = await anybody.get("/api/handles/20.500.1/x%20y?explain")
@@ -103,6 +103,74 @@ async def test_the_node_follows_the_referral_and_says_which_way(
         batch = (await anybody.post("/api/v1/resolve", {"identifiers": names})).json["items"]
         assert [one["status"] for one in batch] == ["found", "unknown", "malformed", "found"]
         assert batch[0] == {"identifier": names[0], "status": "found", "answered_by": "recursion", **FOUND}
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+SITE, LEAFLET = "https://example.com/", "https://example.com/leaflet"
+LINKED = {
+    "responseCode": 1, "handle": "20.500.1/linked",
+    "values": [
+        {"index": 1, "type": "TITLE", "data": {"format": "string", "value": "六角螺栓 <b>M8</b>"}, "ttl": 60},
+        {"index": 2, "type": "gs1:pip", "data": {"format": "string", "value": LEAFLET}, "ttl": 60},
+        {"index": 3, "type": "COST", "data": {"format": "string", "value": "secret-cost"}, "permissions": "1100", "ttl": 60},
+        {"index": "four", "type": [], "data": 5}, 6,
+    ],
+}  # fmt: skip
+
+
+async def test_a_foreign_identifier_has_the_forms_of_an_own_one(
+    peers: Peers, database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path
+) -> None:
+    there = await peers.start(lambda request: LINKED if request.path.endswith("linked") else FOUND)
+    top = await peers.start(
+        lambda request: {"responseCode": 100} if request.path.endswith("nobody") else referral(there)
+    )
+    settings = settings_for(
+        database,
+        servers.redis_url,
+        data_dir=scratch,
+        recursion=True,
+        top_level_url=top,
+        recursion_private_addresses=True,
+    )
+    async with worker_here(settings) as base_url:
+        node = await take_aboard(settings, Api(base_url, session))
+        anybody, named, linked = node.anybody, "/20.500.1/x%20y", "/20.500.1/linked"
+        for headers in (BROWSER, {"Accept": "*/*"}):
+            moved = await anybody.get(named, headers=headers)
+            assert (moved.status, moved.headers["Location"]) == (302, SITE)
+        for language, words in (("zh-CN", "未经本节点核验"), ("en", "has not verified it")):
+            page = await anybody.get(f"{named}?noredirect", headers=BROWSER | {"Accept-Language": language})
+            assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+            assert all(word in page.body.decode() for word in (words, top, there, SITE, "20.500.1/x y"))
+            again = BROWSER | {"Accept-Language": language, "If-None-Match": page.headers["ETag"]}
+            assert (await anybody.get(f"{named}?noredirect", headers=again)).status == 304
+        shown = (await anybody.get(linked, headers=BROWSER)).body.decode()
+        assert "六角螺栓 &lt;b&gt;M8" in shown and "secret-cost" not in shown
+        links = await anybody.get(linked, headers={"Accept": "application/linkset+json"})
+        assert links.json["linkset"][0]["https://ref.gs1.org/voc/pip"][0]["href"] == LEAFLET
+        moved = await anybody.get(f"{linked}?linkType=gs1:pip", headers=BROWSER)
+        assert (moved.status, moved.headers["Location"]) == (307, f"{LEAFLET}?linkType=gs1:pip")
+        assert (await anybody.get(f"{linked}?info", headers=BROWSER)).json["site"] == there
+        unknown = await anybody.get("/20.500.1/nobody", headers=BROWSER | {"Accept-Language": "zh"})
+        assert (unknown.status, unknown.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        alias = {"index": 1, "type": "HS_ALIAS", "data": {"format": "string", "value": "20.500.1/linked"}}
+        wish = {"identifier": f"{node.prefix}/alias", "values": [alias]}
+        assert (await node.owner.post("/api/v1/identifiers", wish)).status == 201
+        followed = await anybody.get(f"/{node.prefix}/alias", headers={"Accept": "application/json"})
+        assert followed.json["handle"] == "20.500.1/linked", "where the alias leads is asked for, not the alias"
+
+
+async def test_a_top_level_that_cannot_be_asked_is_told_to_people_on_a_page(
+    peers: Peers, database: str, servers: Servers, session: aiohttp.ClientSession, scratch: Path
+) -> None:
+    top = await peers.start(lambda _: web.Response(status=500, body=b"oops"))
+    settings = settings_for(database, servers.redis_url, data_dir=scratch, recursion=True, top_level_url=top)
+    async with worker_here(settings) as base_url:
+        for language, words in (("zh-CN", "递归解析失败"), ("en", "Another node could not be asked")):
+            failed = await Api(base_url, session).get("/20.500.1/x", headers=BROWSER | {"Accept-Language": language})
+            assert (failed.status, failed.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
+            assert words in failed.body.decode() and "oops" not in failed.body.decode()
 
 
 async def test_without_the_setting_a_foreign_prefix_is_refused(

@@ -21,11 +21,13 @@ from core.values import HandleValue
 from node.pages import prose
 from node.reference import line, reference
 from node.texts import TEXTS as NODE_TEXTS
-from resolver.pages import page_tag, record_page, withdrawn_page
+from resolver.pages import foreign_page, page_tag, record_page, withdrawn_page
 from resolver.shown import name_value
 from resolver.texts import TEXTS as RESOLVER_TEXTS
 from tests.paper_node import (
     BY_KEY,
+    FOREIGN,
+    FOREIGN_WAY,
     HOSTILE,
     NAME,
     RECORDS,
@@ -39,6 +41,7 @@ from tests.paper_node import (
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PATHS = ["/", "/docs", "/errors", "/errors/identifier-gone", "/lookup?identifier=noslash", "/nothing", "/88.118.8/NOPE"]
+PATHS += ["/20.500.1/M8x25", "/20.500.1/DOWN"]
 PATHS += ["/88.118.8/DOWN", "/88.118.8/CRASH", "/99.1/X", *("/" + encode_path(each.identifier) for each in RECORDS)]
 _VOID = {"meta", "link", "input", "br", "img"}
 
@@ -110,7 +113,8 @@ async def test_every_page_is_well_formed_and_keeps_to_itself(client: TestClient,
 async def test_no_outside_address_but_in_values(client: TestClient, path: str) -> None:
     _, page, _ = await get(client, path)
     own = f"http://{client.host}:{client.port}"
-    values = [v.data for each in RECORDS for v in each.values if isinstance(v.data, str)]
+    shown = [value for each in RECORDS for value in each.values] + FOREIGN
+    values = [*FOREIGN_WAY, *(value.data for value in shown if isinstance(value.data, str))]
     found = [address for address in re.findall(r"https?://[^\s\"<&]+", page) if not address.startswith(own)]
     assert all(any(address in value for value in values) for address in found)
     assert "//" not in "".join(re.findall(r'(?:src|action)="([^"]*)"', page))
@@ -127,7 +131,8 @@ def test_hostile_identifiers_and_values_stay_text(language: str) -> None:
     gone = withdrawn_page(
         PaperNames(), withdrawn(f"88.118.8/{HOSTILE}", HOSTILE, HOSTILE), HOSTILE, language, "", HOSTILE
     )
-    for outline in (Outline(page), Outline(gone)):
+    foreign = foreign_page(f"88.118.8/{HOSTILE}", values, (HOSTILE,), HOSTILE, language, f"x={quote(HOSTILE)}")
+    for outline in (Outline(page), Outline(gone), Outline(foreign)):
         assert not {"script", "img"} & {tag for tag, _ in outline.elements}
         assert f"88.118.8/{HOSTILE}" in outline.text
         assert not [link for link in outline.hrefs() if link.lower().startswith("javascript:")]
@@ -166,6 +171,14 @@ def test_private_values_are_not_even_named() -> None:
     assert SECRET not in page
     assert "COST" not in page
     assert "nothing about it is public" in page
+
+
+def test_what_another_node_said_is_not_vouched_for() -> None:
+    for language, words in (("zh", "未经本节点核验"), ("en", "this node has not verified it")):
+        page = foreign_page("20.500.1/M8x25", FOREIGN, FOREIGN_WAY, NAME, language)
+        assert words in page and all(address in page for address in FOREIGN_WAY)
+        assert "已在本节点注册" not in page and "Registered at this node" not in page
+        assert not any(f'href="{address}' in page for address in FOREIGN_WAY), "a peer is no place to send people to"
 
 
 def test_a_page_has_a_tag_of_what_it_says() -> None:
