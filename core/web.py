@@ -210,9 +210,12 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-async def add_fields(_: web.Request, response: web.StreamResponse) -> None:
-    """For `on_response_prepare`: what the answer says of its caller's limits, streamed or not; and nothing of what it is made of."""
+async def add_fields(request: web.Request, response: web.StreamResponse) -> None:
+    """For `on_response_prepare`: what the answer says of its caller's limits, streamed or not; and nothing of what it is made of.
+    What was read with a key is for its holder, where the door says nothing else."""
     response.headers["Server"] = "biaojie"
+    if response.status == 200 and request.method in ("GET", "HEAD") and "Authorization" in request.headers:
+        response.headers.setdefault("Cache-Control", "private, no-store")
     if fields := RATE_FIELDS.get():
         response.headers.update(fields)
 
