@@ -10,6 +10,8 @@ import ctypes
 import socket
 import struct
 import sys
+from array import array
+from itertools import accumulate
 from typing import Any, Protocol
 
 from core.handle.amplification import NO_NETWORK, network_of
@@ -49,6 +51,10 @@ class Batches(Protocol):
         """As `answer`, to who was the `sender` of an earlier one. After `AT_ONCE` of both a `flush` is due."""
         ...
 
+    def answer_all(self, answers: list[bytes]) -> None:
+        """One to the sender of each datagram, in their order, with the next `flush`, before which no other is answered."""
+        ...
+
     def flush(self) -> None: ...
 
 
@@ -67,6 +73,11 @@ class _Header(ctypes.Structure):
     _fields_ = (("message", _Message), ("size", ctypes.c_uint32))
 
 
+def _addresses(buffer: Any, size: int) -> array[int]:
+    """Where each of the parts of so many bytes begins."""
+    return array("Q", range(ctypes.addressof(buffer), ctypes.addressof(buffer) + AT_ONCE * size, size))
+
+
 class ManyAtOnce:
     """With the calls of Linux. The kernel is told once where everything lies; each batch overwrites the one before."""
 
@@ -79,16 +90,16 @@ class ManyAtOnce:
         self._names_in, self._names_once = memoryview(self._names).cast("B"), b""
         self._received, self._incoming = self._slots(_RECEIVED_BYTES)
         self._sent, self._outgoing = self._slots(_SENT_BYTES)
-        self._vectors_out = self._kept[-1]
         self._bytes_out = memoryview(self._sent).cast("B")
-        self._sizes_out = memoryview(self._vectors_out).cast("B").cast("Q")
-        self._names_out = memoryview(self._outgoing).cast("B").cast("Q")
+        vectors = memoryview(self._kept[-1]).cast("B").cast("Q")
+        self._begins_out, self._sizes_out = vectors[0::2], vectors[1::2]
+        self._begin_of = _addresses(self._sent, _SENT_BYTES)
         self._stride = ctypes.sizeof(_Header)
-        self._name_at = [place * self._stride // 8 for place in range(AT_ONCE)]
-        self._name_of = [ctypes.addressof(self._names) + number * _NAME_BYTES for number in range(AT_ONCE)]
+        self._names_out = memoryview(self._outgoing).cast("B").cast("Q")[:: self._stride // 8]
+        self._name_of = _addresses(self._names, _NAME_BYTES)
         self._kept_names = ctypes.create_string_buffer(AT_ONCE * _NAME_BYTES)  # of who is answered later
         self._kept_in = memoryview(self._kept_names).cast("B")
-        self._kept_of = [ctypes.addressof(self._kept_names) + place * _NAME_BYTES for place in range(AT_ONCE)]
+        self._kept_of = _addresses(self._kept_names, _NAME_BYTES)
         before, after = _Header.size.offset, self._stride - _Header.size.offset - 4
         one = f"{before}xI{after}x"
         self._sizes_in = [struct.Struct("=" + one * count) for count in range(AT_ONCE + 1)]
@@ -142,21 +153,28 @@ class ManyAtOnce:
         return half if half != NO_NETWORK else self._names_once[begin + 16 : begin + 24]
 
     def answer(self, number: int, octets: bytes) -> None:
-        place, size = self._waiting, len(octets)
-        begin = place * _SENT_BYTES
-        self._bytes_out[begin : begin + size] = octets
-        self._sizes_out[2 * place + 1] = size
-        self._names_out[self._name_at[place]] = self._name_of[number]
-        self._waiting = place + 1
+        self._put(octets, self._name_of[number])
 
     def reply(self, sender: Any, octets: bytes) -> None:
+        place = self._waiting
+        self._kept_in[place * _NAME_BYTES : (place + 1) * _NAME_BYTES] = sender
+        self._put(octets, self._kept_of[place])
+
+    def _put(self, octets: bytes, name: int) -> None:
         place, size = self._waiting, len(octets)
         begin = place * _SENT_BYTES
         self._bytes_out[begin : begin + size] = octets
-        self._sizes_out[2 * place + 1] = size
-        self._kept_in[place * _NAME_BYTES : (place + 1) * _NAME_BYTES] = sender
-        self._names_out[self._name_at[place]] = self._kept_of[place]
+        self._begins_out[place], self._sizes_out[place] = self._begin_of[place], size
+        self._names_out[place] = name
         self._waiting = place + 1
+
+    def answer_all(self, answers: list[bytes]) -> None:
+        count, octets, sizes = len(answers), b"".join(answers), array("Q", map(len, answers))
+        self._bytes_out[: len(octets)] = octets  # one behind the other: written once, not one by one
+        self._sizes_out[:count] = sizes
+        self._begins_out[:count] = array("Q", accumulate(sizes[:-1], initial=self._begin_of[0]))
+        self._names_out[:count] = self._name_of[:count]
+        self._waiting = count
 
     def flush(self) -> None:
         """What the kernel has no room for is lost, as a datagram may be."""
@@ -205,6 +223,10 @@ class OneByOne:
             self._listener.sendto(octets, sender)
         except OSError:
             return
+
+    def answer_all(self, answers: list[bytes]) -> None:
+        for number, octets in enumerate(answers):
+            self.answer(number, octets)
 
     def flush(self) -> None:
         """Nothing waits."""

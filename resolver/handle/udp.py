@@ -11,7 +11,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 from core.handle.amplification import FACTOR, AmplifiedBytes
 from core.handle.datagrams import DATAGRAM_BYTES, Reassembly, datagrams_of
@@ -28,6 +28,14 @@ from resolver.usage.tally import Door
 _MOST_WORKING = 1_000
 _IN_TURN = 256  # datagrams; then it is the others' turn
 _CLOSING_SECONDS = 0.01  # between two looks at what is under way
+
+
+def _all_small(answers: list[bytes | None], datagrams: list[bytes]) -> TypeGuard[list[bytes]]:
+    """Whether all lie ready and none is much larger than any question, so that none need be looked at by itself."""
+    if None in answers:
+        return False
+    largest = max(map(len, cast("list[bytes]", answers)))
+    return largest <= DATAGRAM_BYTES and largest <= FACTOR * min(map(len, datagrams))
 
 
 class UdpDoor:
@@ -71,25 +79,27 @@ class UdpDoor:
 
     def _turn(self) -> None:
         """What has arrived, up to a bound."""
-        put, taken = self._batches.answer, 0
+        taken = 0
         self.lane.begin()
         self._amplified.begin(self.lane.second)
         while taken < _IN_TURN and (count := self._batches.receive()):
             taken += count
-            datagrams = self._batches.datagrams()
-            if self._by_network:
-                for number, datagram in enumerate(datagrams):
-                    self._answer_ready(number, datagram, self.lane.many((datagram,))[0])
-                    self.lane.end(self._caller(self._batches.sender(number)).probe)
-            else:
-                for number, answer in enumerate(self.lane.many(datagrams)):
-                    datagram = datagrams[number]
-                    if answer is not None and len(answer) <= FACTOR * len(datagram) and len(answer) <= DATAGRAM_BYTES:
-                        put(number, answer)
-                    else:
-                        self._answer_ready(number, datagram, answer)
+            self._answer_batch(self._batches.datagrams())
             self._batches.flush()
         self.lane.end(False)
+
+    def _answer_batch(self, datagrams: list[bytes]) -> None:
+        if self._by_network:
+            for number, datagram in enumerate(datagrams):
+                self._answer_ready(number, datagram, self.lane.many((datagram,))[0])
+                self.lane.end(self._caller(self._batches.sender(number)).probe)
+            return
+        answers = self.lane.many(datagrams)
+        if _all_small(answers, datagrams):
+            self._batches.answer_all(answers)
+            return
+        for number, answer in enumerate(answers):
+            self._answer_ready(number, datagrams[number], answer)
 
     def _answer_ready(self, number: int, datagram: bytes, answer: bytes | None) -> None:
         """With the answer that lies ready for it, unless that is too much for who may not have asked."""

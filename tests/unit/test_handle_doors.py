@@ -153,3 +153,17 @@ def test_datagrams_are_answered_by_the_batch(kind: type[Batches], family: socket
             received = {sender.recv(1_000) for _ in range(answered // 2)}
             assert received == {b"%d" % number * (1 + number % 90) for number in range(place, answered, 2)}
         assert batches.receive() == 0
+        for all_at_once in (True, False):  # one way leaves nothing behind that the other meets
+            asked = [b"%d" % number * (1 + number) for number in range(30)]
+            for number, octets in enumerate(asked):
+                senders[number % 2].send(octets)
+            assert batches.receive() == len(asked) and batches.datagrams() == asked
+            if all_at_once:
+                batches.answer_all([octets + b"!" for octets in asked])
+            else:
+                for number in reversed(range(len(asked))):
+                    batches.answer(number, asked[number] + b"!")
+            batches.flush()
+            for place, sender in enumerate(senders):
+                received = {sender.recv(1_000) for _ in range(15)}
+                assert received == {octets + b"!" for octets in asked[place::2]}
