@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -13,7 +14,7 @@ import asyncpg
 
 from core.sqlfiles import load_sql
 from node.capacity.card import Line, Measured
-from node.capacity.search import Found, highest
+from node.capacity.search import LONGEST_TURNS, Found, highest
 from node.console import Refused
 from node.load.arrivals import Place, Question, closed_model
 from node.load.machine import machine, proportional_mebibytes
@@ -31,6 +32,7 @@ PREFIX = "88.118.9001"
 _SQL = load_sql("node", "capacity.sql")
 _POPULAR = 5_000  # that are asked for: few enough that all lie in memory once it is warm
 _BATCH, _BATCH_CONNECTIONS, _RESOLVED_BATCH = 1_000, 4, 100
+_IN_ALL_SECONDS, _LEAST_SECONDS = 100.0, 0.1
 # As a component of a manufacturer has them, about 300 bytes.
 _VALUES = [
     {"index": 2000 + place, "type": kind, "data": {"format": "string", "value": text}}
@@ -80,12 +82,14 @@ DOORS = (
 
 
 class Capacity:
-    """One node, measured. `seconds` is how long each rate is tried; `raw` fills with all that came out."""
+    """One node, measured. `seconds` is how long each rate is tried, less where all together would take longer than
+    `_IN_ALL_SECONDS`; `raw` fills with all that came out."""
 
     def __init__(self, node: Plain, registered: int, seconds: float, say: Callable[[str], None]) -> None:
         self._node, self._registered, self._seconds, self._say = node, registered, seconds, say
         self._http = Place("http", "127.0.0.1", node.http_port)
         self._serial = count()
+        self._until, self._searches_left = time.monotonic() + _IN_ALL_SECONDS, 1 + len(DOORS)
         self.raw: dict[str, Any] = {}
 
     async def measure(self) -> Measured:
@@ -111,7 +115,9 @@ class Capacity:
         return Measured(machine(), lines, singles.held, resolved["json"].held, memory, each, free)
 
     async def _highest(self, name: str, place: Place, questions: Iterator[Question]) -> Found:
-        found = await highest(place, questions, self._seconds)
+        share = max(self._until - time.monotonic(), 0.0) / self._searches_left
+        self._searches_left -= 1
+        found = await highest(place, questions, min(self._seconds, max(share / LONGEST_TURNS, _LEAST_SECONDS)))
         self.raw[name] = found.as_json()
         self._say(name)
         return found

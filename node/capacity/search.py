@@ -9,7 +9,8 @@ from typing import Any
 from node.load.arrivals import Outcome, Place, Question, closed_model, open_model
 
 P99_MILLISECONDS = 10.0
-_SHARES = (0.8, 0.6, 0.4, 0.25, 0.12)  # of the most that a closed loop gets, tried in this order
+_SHARES = (0.8, 0.6, 0.4, 0.25, 0.12, 0.05)  # of the most that a closed loop gets, tried in this order
+LONGEST_TURNS = 1.5 + len(_SHARES)  # of a search, each as long as it was told
 _CONNECTIONS, _DEPTH = 32, 8
 _LATE = 1.05
 _PATIENCE_SECONDS = 2.0
