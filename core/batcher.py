@@ -19,14 +19,16 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 Told = Callable[[R | Exception], None]
+_AT_ANY_SIZE = 2  # flights
 
 
 class Batcher(Generic[T, R]):
     """`run(items)` gives one result for each item, in order. A result that is an exception is raised to that caller
     alone; what `run` itself raises, every caller of the batch gets.
 
-    At most `max_flights` batches of at most `max_batch` items are out at a time, and at most `max_waiting` items wait:
-    beyond that callers are refused with `StoreUnavailable` instead of queueing without end.
+    At most `max_flights` batches of at most `max_batch` items are out at a time, those beyond the second with at least half of
+    that: small ones cost more than they bring. At most `max_waiting` items wait: beyond that callers are refused with
+    `StoreUnavailable` instead of queueing without end.
     """
 
     def __init__(
@@ -58,18 +60,22 @@ class Batcher(Generic[T, R]):
                 f"More than {self._max_waiting} requests are waiting", f"等待处理的请求超过 {self._max_waiting} 个"
             )
         self._waiting.append((item, told))
-        if not self._scheduled and len(self._flights) < self._max_flights:
+        if not self._scheduled and self._may_fly():
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._launch)
 
     def _launch(self) -> None:
         self._scheduled = False
-        while self._waiting and len(self._flights) < self._max_flights:
+        while self._waiting and self._may_fly():
             size = min(self._max_batch, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(size)]
             flight = asyncio.ensure_future(self._fly(batch))
             self._flights.add(flight)
             flight.add_done_callback(self._landed)
+
+    def _may_fly(self) -> bool:
+        out = len(self._flights)
+        return out < self._max_flights and (out < _AT_ANY_SIZE or 2 * len(self._waiting) >= self._max_batch)
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)

@@ -55,7 +55,7 @@ class Lookup:
         self._stale_limit_seconds = stale_limit_seconds
         self._flights: dict[str, list[Told[Entry | None]]] = {}
         self._from_cache: Batcher[str, Entry | None] = Batcher(self._read_cache, max_batch=512, max_flights=2)
-        self._from_store: Batcher[str, Entry | None] = Batcher(self._read_store, max_batch=1_000, max_flights=2)
+        self._from_store: Batcher[str, Entry | None] = Batcher(self._read_store, max_batch=256, max_flights=4)
         self._backfills: set[asyncio.Task[None]] = set()
 
     @property

@@ -126,3 +126,25 @@ async def test_nothing_is_left_behind_when_all_is_answered() -> None:
     await asyncio.gather(*(batcher.submit(n) for n in range(50)))
     await asyncio.sleep(0)
     assert not batcher._waiting and not batcher._flights and run.flying == 0
+
+
+async def test_beyond_the_second_flight_a_batch_is_at_least_half_full() -> None:
+    sizes, gate = [], asyncio.Event()
+
+    async def run(items: list[int]) -> list[int]:
+        sizes.append(len(items))
+        await gate.wait()
+        return items
+
+    batcher: Batcher[int, int] = Batcher(run, max_batch=10, max_flights=4)
+    asked = []
+    for burst in (1, 1, 4, 1, 9):
+        asked += [batcher.submit(number) for number in range(burst)]
+        await asyncio.sleep(0.01)
+    assert sizes == [1, 1, 5, 9], "four wait for the fifth"
+    asked += [batcher.submit(number) for number in range(10)]
+    await asyncio.sleep(0.01)
+    assert len(sizes) == 4, "no more than four are out"
+    gate.set()
+    await asyncio.gather(*asked)
+    assert sum(sizes) == len(asked)
