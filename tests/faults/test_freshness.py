@@ -19,6 +19,7 @@ import aiohttp
 import pytest
 import redis.asyncio
 
+from benchmarks.reading_doors import Doors, alias_of, value_of
 from core.record import Record, Status, encode_record
 from core.settings import Settings
 from core.shared_cache import SharedCache
@@ -325,3 +326,16 @@ async def test_a_prefix_that_is_given_is_known_to_the_other_worker_before_its_fe
         while (await pair.b.with_key(None).get(foreign)).status != 404:
             assert time.monotonic() - since < PROMISE_SECONDS, "nobody told the other worker"
             await asyncio.sleep(0.002)
+
+
+async def test_every_door_of_the_benchmark_tells_the_version_that_is_there(node: Node) -> None:
+    identifier, alias = f"{node.prefix}/read", f"{node.prefix}/read-alias"
+    for name, value in ((identifier, value_of(1)), (alias, alias_of(identifier))):
+        assert (await node.owner.post("/api/v1/identifiers", {"identifier": name, "values": [value]})).status == 201
+    doors = Doors(node.anybody.base_url, node.settings.handle_port, identifier, alias)
+    async with contextlib.AsyncExitStack() as stack:
+        readers = {door: (await stack.enter_async_context(doors.open(door, 1)))[0] for door in doors.openings}
+        for version in (1, 2, 3):
+            assert {door: await read() for door, read in readers.items()} == dict.fromkeys(readers, version)
+            changed = await node.owner.put(f"/api/v1/identifiers/{at(identifier)}", {"values": [value_of(version + 1)]})
+            assert changed.status == 200
