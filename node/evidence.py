@@ -32,8 +32,10 @@ async def read_evidence(connection: Any, year: int, now: datetime) -> dict[str, 
     first, last = datetime(year, 1, 1, tzinfo=BEIJING), min(datetime(year + 1, 1, 1, tzinfo=BEIJING), now)
     today = min(now.astimezone(BEIJING).date(), date(year + 1, 1, 1))
     days = (date(year, 1, 1), today)
+    midnight = datetime(today.year, today.month, today.day, tzinfo=BEIJING)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         registered = await connection.fetch(_SQL["registered_by_month"], first, last)
+        of_whole_days = await connection.fetchval(_SQL["registered_in"], first, midnight)
         rows = await connection.fetchval(_SQL["recount"], first, last, timeout=3_600)
         resolved = await connection.fetch(_SQL["resolved_by_month"], *days)
         kinds = await connection.fetch(_SQL["resolved_by_kind"], *days)
@@ -42,7 +44,7 @@ async def read_evidence(connection: Any, year: int, now: datetime) -> dict[str, 
         node = await read_node_id(connection)
     registrations = sum(row["registrations"] for row in registered)
     resolutions = sum(row["resolutions"] or 0 for row in resolved)
-    award = Year(year, registrations, resolutions, days_counted(year, today)).as_json()
+    award = Year(year, registrations, resolutions, days_counted(year, today), of_whole_days).as_json()
     return {
         "form": FORM,
         "made_at": rfc3339(now),
@@ -51,6 +53,7 @@ async def read_evidence(connection: Any, year: int, now: datetime) -> dict[str, 
         "until": rfc3339(last),
         "registrations": {
             **award["registrations"],
+            "a_day": award["registrations_a_day"],
             "rows": rows,
             "rows_equal_counters": rows == registrations,
             "months": [dict(row) for row in registered],

@@ -51,19 +51,19 @@ def usage_lines(said: dict[str, Any]) -> list[str]:
     lines = [head]
     for item in said["items"]:
         numbers = (item["registrations"], item["resolutions"], item["probes"])
-        lines.append(f"{item['at']:<22}" + "".join(f"{_shown(number):>{_WIDTH + 4}}" for number in numbers))
+        lines.append(f"{item['at']:<22}" + "".join(f"{number:>{_WIDTH + 4},}" for number in numbers))
+    if said["registrations_without_minute"]:
+        lines += ["", f"registered at a minute not known 分钟未知的注册: {said['registrations_without_minute']:,}"]
     lines += ["", f"lost with killed workers 进程被终止而未计入: {said['lost']['resolutions']:,}", ""]
     for year in said["award"]:
-        daily = year["resolutions_a_day"]
+        daily, made = year["resolutions_a_day"], year["registrations_a_day"]
         lines.append(f"{year['year']}  award thresholds 奖励门槛")
         lines.append(_threshold("registrations this year 本年新增注册", year["registrations"]))
+        lines.append(
+            f"  registrations a day over {made['days']} days 日均注册（{made['days']} 天）: {made['average']:,}"
+        )
         lines.append(_threshold(f"resolutions a day over {daily['days']} days 日均解析（{daily['days']} 天）", daily))
     return [*lines, "", said["rule"]["zh"], said["rule"]["en"]]
-
-
-def _shown(number: int | None) -> str:
-    """None, which registrations are by the minute, is not 0."""
-    return "–" if number is None else f"{number:,}"
 
 
 def _threshold(what: str, said: dict[str, Any]) -> str:

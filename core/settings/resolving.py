@@ -14,8 +14,8 @@ class ResolvingSettings(BaseSettings):
 
     usage_minutes_days: int = setting(
         190,
-        "How long resolutions are kept by the minute; days stay for ever",
-        "按分钟的解析量保留天数；按日的永久保留",
+        "How long registrations and resolutions are kept by the minute; registrations by the hour and resolutions by the day stay for ever",
+        "按分钟的注册量与解析量保留天数；按小时的注册量与按日的解析量永久保留",
         ge=1,
         le=3650,
     )

@@ -21,10 +21,12 @@ from resolver.usage.tally import Door, Outcome
 
 
 def usage() -> Schema:
-    registrations = {"type": ["integer", "null"]} | said(
-        "Null by the minute: they are counted by hour", "按分钟统计时为 null：注册量按小时累计"
+    unplaced = WHOLE | said(
+        "By the minute: registrations of the hours that the time touches whose minute is not known (counted by an older version "
+        "or by a restore, or older than minutes are kept); they are in no item. Else 0",
+        "按分钟统计时：所涉及各小时内分钟未知的注册量（由旧版本或恢复过程计入，或已超过按分钟保留期限），不计入任何分项；其他粒度为 0",
     )
-    item = object_({"at": TIME, "registrations": registrations, "resolutions": WHOLE, "probes": WHOLE})
+    item = object_({"at": TIME, "registrations": WHOLE, "resolutions": WHOLE, "probes": WHOLE})
     kind = object_(
         {
             "door": {"enum": list(Door)},
@@ -38,6 +40,7 @@ def usage() -> Schema:
         {
             "year": WHOLE,
             "registrations": object_(threshold),
+            "registrations_a_day": object_({"days": WHOLE, "total": WHOLE, "average": WHOLE}),
             "resolutions_a_day": object_({"days": WHOLE, "total": WHOLE, **threshold}),
         }
     )
@@ -47,7 +50,8 @@ def usage() -> Schema:
             "to": TIME,
             "by": {"enum": list(STEPS)},
             "resolutions": WHOLE,
-            "registrations": registrations,
+            "registrations": WHOLE,
+            "registrations_without_minute": unplaced,
             "items": list_(item),
             "kinds": list_(kind) | said("Of the whole days that the time touches", "所涉及整日内的分类"),
             "lost": object_({"resolutions": WHOLE, "runs": WHOLE, "runs_of_unknown_loss": WHOLE}),

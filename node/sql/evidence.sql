@@ -7,6 +7,10 @@ SELECT to_char(hour AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM') AS month, sum(regis
        count(DISTINCT enterprise_id) AS enterprises
 FROM enterprise_count WHERE hour >= $1 AND hour < $2 GROUP BY 1 ORDER BY 1 LIMIT 12
 
+-- name: registered_in
+-- Of whole days, for the average.
+SELECT coalesce(sum(registered), 0)::bigint FROM enterprise_count WHERE hour >= $1 AND hour < $2
+
 -- name: resolved_by_month
 SELECT to_char(day, 'YYYY-MM') AS month, sum(resolutions) FILTER (WHERE NOT probe AND outcome <> 'referred')::bigint AS resolutions
 FROM usage_day WHERE day >= $1 AND day < $2 GROUP BY 1 ORDER BY 1 LIMIT 12

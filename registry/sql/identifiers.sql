@@ -20,10 +20,13 @@ made AS (
     ORDER BY place
     ON CONFLICT (key) DO NOTHING RETURNING key, created_at),
 counted AS (
-    INSERT INTO enterprise_count AS c (enterprise_id, prefix, hour, slot, registered)
-    SELECT p.enterprise_id, t.prefix, date_trunc('hour', now()), $8, t.registered
+    INSERT INTO enterprise_count AS c (enterprise_id, prefix, hour, slot, registered, minutes)
+    SELECT p.enterprise_id, t.prefix, date_trunc('hour', now()), $8, t.registered,
+           array_fill(t.registered::integer, ARRAY[1], ARRAY[extract(minute FROM now())::integer])
     FROM (SELECT split_part(key, '/', 1) AS prefix, count(*) AS registered FROM made GROUP BY 1) AS t LEFT JOIN prefix p USING (prefix)
-    ON CONFLICT (enterprise_id, hour, prefix, slot) DO UPDATE SET registered = c.registered + excluded.registered),
+    ON CONFLICT (enterprise_id, hour, prefix, slot) DO UPDATE SET registered = c.registered + excluded.registered,
+        minutes[extract(minute FROM now())::integer] =
+            coalesce(c.minutes[extract(minute FROM now())::integer], 0) + excluded.registered::integer),
 audited AS (
     INSERT INTO audit (actor, action, object, identifiers, source, request_id)
     SELECT w.actor, 'register', coalesce(w.shown, w.key), 1, w.source, w.request_id
@@ -104,12 +107,16 @@ UPDATE identifier SET value = $2, template_id = $3, status = $4, withdrawal = $5
 WHERE key = $1 RETURNING changed_at
 
 -- name: count_registrations
--- In the transaction of the rows it counts: never more, never less; for who owns the prefix now. Says which prefixes have
+-- In the transaction of the rows it counts: never more, never less; for who owns the prefix now, in the hour and minute in
+-- which the transaction began. Says which prefixes have
 -- a reverse index: nearly none, and asked here it costs no statement; and what the prefix is now, as in insert_group.
-INSERT INTO enterprise_count AS c (enterprise_id, prefix, hour, slot, registered)
-SELECT p.enterprise_id, t.prefix, date_trunc('hour', now()), $3, t.registered
+INSERT INTO enterprise_count AS c (enterprise_id, prefix, hour, slot, registered, minutes)
+SELECT p.enterprise_id, t.prefix, date_trunc('hour', now()), $3, t.registered,
+       array_fill(t.registered::integer, ARRAY[1], ARRAY[extract(minute FROM now())::integer])
 FROM unnest($1::text[], $2::bigint[]) AS t (prefix, registered) LEFT JOIN prefix p USING (prefix)
-ON CONFLICT (enterprise_id, hour, prefix, slot) DO UPDATE SET registered = c.registered + excluded.registered
+ON CONFLICT (enterprise_id, hour, prefix, slot) DO UPDATE SET registered = c.registered + excluded.registered,
+    minutes[extract(minute FROM now())::integer] =
+        coalesce(c.minutes[extract(minute FROM now())::integer], 0) + excluded.registered::integer
 RETURNING prefix, enterprise_id, (SELECT p.leases FROM prefix p WHERE p.prefix = c.prefix),
     EXISTS (SELECT FROM value_index_wish w WHERE w.prefix = c.prefix) AS indexed
 

@@ -65,3 +65,29 @@ FROM usage_worker WHERE heard_at >= $1 AND started_at < $2
 -- From the counters that were written with the rows themselves; $1 is hour, day or year, of Beijing.
 SELECT date_trunc($1, hour AT TIME ZONE 'Asia/Shanghai') AT TIME ZONE 'Asia/Shanghai' AS at, sum(registered)::bigint AS registrations
 FROM enterprise_count WHERE hour >= $2 AND hour < $3 AND ($4::text[] IS NULL OR prefix = ANY ($4)) GROUP BY 1 ORDER BY 1 LIMIT $5
+
+-- name: registered_by_minute
+-- From the same rows; hours are at most an hour older than their minutes.
+SELECT c.hour + place * interval '1 minute' AS at, sum(c.minutes[place])::bigint AS registrations
+FROM enterprise_count c CROSS JOIN LATERAL generate_subscripts(c.minutes, 1) AS place
+WHERE c.hour > $1::timestamptz - interval '1 hour' AND c.hour < $2 AND ($3::text[] IS NULL OR prefix = ANY ($3))
+    AND c.minutes[place] > 0 AND c.hour + place * interval '1 minute' >= $1 AND c.hour + place * interval '1 minute' < $2
+GROUP BY 1 ORDER BY 1 LIMIT $4
+
+-- name: registered_without_minute
+-- Of the hours that the time touches: counted by older code or by a restore, or so long ago that minutes are gone.
+SELECT coalesce(sum(registered - (SELECT coalesce(sum(n), 0) FROM unnest(minutes) AS n)), 0)::bigint FROM enterprise_count
+WHERE hour > $1::timestamptz - interval '1 hour' AND hour < $2 AND ($3::text[] IS NULL OR prefix = ANY ($3))
+
+-- name: oldest_hour
+SELECT min(hour) FROM enterprise_count
+
+-- name: drop_registration_minutes
+-- Hours from $1 until $2, a bounded number of rows at a time; says how many there were. What was registered stays.
+WITH past AS (
+    SELECT enterprise_id, hour, prefix, slot FROM enterprise_count
+    WHERE hour >= $1 AND hour < $2 AND minutes IS NOT NULL ORDER BY hour LIMIT $3 FOR UPDATE SKIP LOCKED),
+dropped AS (
+    UPDATE enterprise_count c SET minutes = NULL FROM past p
+    WHERE (c.enterprise_id, c.hour, c.prefix, c.slot) = (p.enterprise_id, p.hour, p.prefix, p.slot) RETURNING 1)
+SELECT count(*) FROM dropped

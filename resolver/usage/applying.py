@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,6 +37,7 @@ class Applier:
         self._keep_minutes_days = keep_minutes_days
         self._run = uuid4()
         self._begun = False
+        self._walked: datetime | None = None  # hours before have no registrations by the minute any more
         self._noted: Noted | None = None
         if directory is not None:
             self._noted = Noted(directory, self._run)
@@ -106,3 +108,16 @@ class Applier:
         before = (int(time.time()) // 86_400 - self._keep_minutes_days) * 86_400
         with store_errors():
             await self._pool.execute(_SQL["drop_minutes"], before, _DROPPED_AT_ONCE)
+            await self._drop_registration_minutes(datetime.fromtimestamp(before, UTC))
+
+    async def _drop_registration_minutes(self, before: datetime) -> None:
+        """A day of hours at a time, from the oldest on: no index could name those that have minutes, for it would be changed
+        with every registration."""
+        if self._walked is None:
+            self._walked = await self._pool.fetchval(_SQL["oldest_hour"])
+        if self._walked is None or self._walked >= before:
+            return
+        until = min(self._walked + timedelta(days=1), before)
+        dropped = await self._pool.fetchval(_SQL["drop_registration_minutes"], self._walked, until, _DROPPED_AT_ONCE)
+        if dropped < _DROPPED_AT_ONCE:
+            self._walked = until

@@ -34,7 +34,7 @@ async def usage(
     """`from`, `to` (the last 24 hours when missing), `by` (minute, hour, day, year), `prefix`.
 
     Operators and auditors see the node and its award thresholds, an enterprise its own prefixes. Minutes are kept for as
-    long as `BIAOJIE_USAGE_MINUTES_DAYS` says, days for ever. Registrations are counted by hour: by minute they are None.
+    long as `BIAOJIE_USAGE_MINUTES_DAYS` says, days for ever. Registrations count in the minute in which their transaction began.
     Errors: `ParameterInvalid`, `PrefixNotYours`, `RoleNotEnough`, `ScopeNotEnough`, `StoreUnavailable`.
     """
     require_role(principal, *EVERYWHERE, *OF_ENTERPRISE)
@@ -64,19 +64,21 @@ async def read_usage(
 ) -> dict[str, Any]:
     """The totals of `prefixes` (None: the whole node) from `first` until `last`, whole steps. Raises as asyncpg does."""
     rows = await pool.fetch(_SQL[f"by_{by}"], first, last, prefixes, MAX_ITEMS)
-    registered = None if by == "minute" else await _registered(pool, by, first, last, prefixes)
+    registered = await _registered(pool, by, first, last, prefixes)
+    unplaced = await pool.fetchval(_SQL["registered_without_minute"], first, last, prefixes) if by == "minute" else 0
     kinds = await pool.fetch(_SQL["by_kind"], first, last, prefixes)
     losses = await pool.fetchrow(_SQL["losses"], first, last)
     years = [await read_year(pool, now)] if prefixes is None else []
     items = {row["at"]: (row["resolutions"] or 0, row["probes"] or 0) for row in rows}
-    moments = sorted(items.keys() | (registered or {}).keys())
+    moments = sorted(items.keys() | registered.keys())
     return {
         "from": rfc3339(first),
         "to": rfc3339(last),
         "by": by,
         "resolutions": sum(resolutions for resolutions, _ in items.values()),
-        "registrations": None if registered is None else sum(registered.values()),
-        "items": [_item(at, registered, *items.get(at, (0, 0))) for at in moments],
+        "registrations": sum(registered.values()),
+        "registrations_without_minute": unplaced,
+        "items": [_item(at, registered.get(at, 0), *items.get(at, (0, 0))) for at in moments],
         "kinds": [dict(row) for row in kinds],
         "lost": {
             "resolutions": losses["lost"],
@@ -88,8 +90,7 @@ async def read_usage(
     }
 
 
-def _item(at: datetime, registered: dict[datetime, int] | None, resolutions: int, probes: int) -> dict[str, Any]:
-    registrations = None if registered is None else registered.get(at, 0)
+def _item(at: datetime, registrations: int, resolutions: int, probes: int) -> dict[str, Any]:
     return {"at": rfc3339(at), "registrations": registrations, "resolutions": resolutions, "probes": probes}
 
 
@@ -99,14 +100,20 @@ async def read_year(pool: Any, now: datetime) -> Year:
     first, until = _midnight(date(today.year, 1, 1)), _midnight(today)
     rows = await pool.fetch(_SQL["by_year"], first, until, None, 2)
     registered = await _registered(pool, "year", first, now, None)
+    of_whole_days = await _registered(pool, "year", first, until, None)
     resolutions = sum(row["resolutions"] or 0 for row in rows)
-    return Year(today.year, sum(registered.values()), resolutions, days_counted(today.year, today))
+    days = days_counted(today.year, today)
+    return Year(today.year, sum(registered.values()), resolutions, days, sum(of_whole_days.values()))
 
 
 async def _registered(
     pool: Any, by: str, first: datetime, last: datetime, prefixes: list[str] | None
 ) -> dict[datetime, int]:
-    rows = await pool.fetch(_SQL["registered"], by, first, last, prefixes, MAX_ITEMS)
+    """By the hour and coarser all that were registered; by the minute those whose minute is known."""
+    if by == "minute":
+        rows = await pool.fetch(_SQL["registered_by_minute"], first, last, prefixes, MAX_ITEMS)
+    else:
+        rows = await pool.fetch(_SQL["registered"], by, first, last, prefixes, MAX_ITEMS)
     return {row["at"]: row["registrations"] for row in rows}
 
 

@@ -98,10 +98,11 @@ async def test_a_mixed_load_on_two_workers_creates_everything_exactly_once(
         connection = await asyncpg.connect(database)
         rows = await connection.fetchval("SELECT count(*) FROM identifier")
         counted = await connection.fetchval("SELECT sum(registered)::int FROM enterprise_count")
+        by_minute = await connection.fetchval("SELECT sum(n)::int FROM enterprise_count, unnest(minutes) AS n")
         audited = await connection.fetchval("SELECT sum(identifiers)::int FROM audit")
         versions = await connection.fetchval("SELECT max(version) FROM identifier")
         await connection.close()
-        assert rows == counted == audited == len(asked)
+        assert rows == counted == by_minute == audited == len(asked)
         assert versions == 1, "nothing that was there was changed"
         many = await workers[1].post("/api/v1/resolve", {"identifiers": sorted(asked)})
         assert {answer["status"] for answer in many.json["items"]} == {"found"}
