@@ -21,7 +21,6 @@ TABLES = {
     "award": "The award 奖励",
 }
 MET, MISSED, OPEN = "met 达到", "missed 未达到", "not measured 未测量"
-ELSEWHERE = "shown by 另见"
 _NO_REASON = "The reason is not known yet. 原因尚未查明。"
 
 
@@ -36,8 +35,6 @@ class Judged:
 
     @property
     def wanted(self) -> str:
-        if "shown_by" in self.goal:
-            return ""
         sign, bound = ("≥", self.goal["at_least"]) if "at_least" in self.goal else ("≤", self.goal["at_most"])
         return f"{sign} {bound:,g} {self.goal['unit']}"
 
@@ -49,8 +46,6 @@ def read_goals(path: Path = GOALS) -> list[dict[str, Any]]:
 
 def judge(goal: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> Judged:
     """`runs` are the newest files by name of the benchmark."""
-    if "shown_by" in goal:
-        return Judged(goal, None, ELSEWHERE, f"`{goal['shown_by']}`")
     said = runs.get(goal["benchmark"])
     line = said["figures"].get(goal["line"]) if said else None
     measured = line.get(goal["figure"]) if line else None

@@ -1,6 +1,6 @@
 """What benchmarks measured, as files: `benchmarks/results/<date>-<commit>/<name>.json`, and the page made of them.
 
-    make results                     # RESULTS.md anew from all files
+    make results                     # RESULTS.md and the READMEs' figures anew from the newest files
 
 A file says everything that is needed to understand or repeat a run: command, settings, versions, machine, seed, figures, and
 the histograms themselves (HDR, V2 compressed, base64; microseconds).
@@ -23,6 +23,8 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from benchmarks.charts import latency_chart, line_chart
+from benchmarks.figures import read_rows, rewritten
+from benchmarks.figures import table as figures_table
 from benchmarks.goals import read_goals, tables
 from node.load.latencies import MOST_MICROSECONDS, Latencies
 from node.load.machine import machine
@@ -30,6 +32,7 @@ from node.version import VERSION
 
 ROOT = Path(__file__).resolve().parent
 RESULTS, PAGE = ROOT / "results", ROOT / "RESULTS.md"
+READMES = {"en": ROOT.parent / "README.md", "zh": ROOT.parent / "README.zh-CN.md"}
 _INTRODUCTION = """# Results 测试结果
 
 Made by `make results` from the files in [results](results), which hold raw data, settings, versions, machine and command of every
@@ -182,9 +185,16 @@ def _shown(figure: Any) -> str:
     return f"{figure:,}" if isinstance(figure, int) else str(figure)
 
 
+def read_newest() -> dict[str, dict[str, Any]]:
+    return {name: json.loads(path.read_text("utf-8")) for name, path in newest().items()}
+
+
 def main() -> int:
     PAGE.write_text(page(), "utf-8")
-    print(f"{PAGE.relative_to(ROOT.parent)}: {len(newest())} benchmarks")
+    runs = read_newest()
+    for language, readme in READMES.items():
+        readme.write_text(rewritten(readme.read_text("utf-8"), figures_table(read_rows(), runs, language)), "utf-8")
+    print(f"{PAGE.relative_to(ROOT.parent)} and the READMEs: {len(runs)} benchmarks")
     return 0
 
 

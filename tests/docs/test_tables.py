@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.figures import read_rows
 from core.settings import Settings, variable
 from node.compose import make_app
 from tests.docs.readme import CHINESE, ENGLISH, between, headings, section
@@ -72,10 +73,12 @@ def test_places_that_are_linked_exist(readme: Path) -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", readme.read_text("utf-8"))) <= anchors
 
 
-@BOTH
-def test_figures_have_their_place(readme: Path) -> None:
-    lines = readme.read_text("utf-8").splitlines()
-    assert lines.count("<!-- figures -->") == lines.count("<!-- /figures -->") == 1
+@pytest.mark.parametrize(("language", "readme"), [("en", ENGLISH), ("zh", CHINESE)])
+def test_figures_name_what_was_measured_and_the_command(language: str, readme: Path) -> None:
+    """`make results` writes them, of the newest runs."""
+    rows = [line.split(" | ") for line in between(readme, "figures").splitlines()[2:]]
+    assert [(row[0], row[-1]) for row in rows] == [(f"| {row[language]}", f"`{row['by']}` |") for row in read_rows()]
+    assert all(any(letter.isdigit() for letter in row[1]) for row in rows)
 
 
 def test_both_readmes_have_the_same_headings() -> None:
