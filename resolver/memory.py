@@ -165,6 +165,7 @@ class Memory:
         self.used_bytes += size
         if entry.proved:
             self._proved_bytes += size
+            self._share()
         self._evict()
 
     def apply(self, changes: Iterable[tuple[str, int]], now: float) -> None:
@@ -193,11 +194,15 @@ class Memory:
             self._floors_turned_at = now
 
     def _prove(self, entry: Entry) -> None:
-        """It was asked for again. Where those are too many, the one that was not for the longest time is as good as new."""
+        """It was asked for again."""
         del self._new[entry.record.key]
         self._proved[entry.record.key] = entry
         entry.proved = True
         self._proved_bytes += entry.size
+        self._share()
+
+    def _share(self) -> None:
+        """Where those that were asked for again are too many, the one that was not for the longest time is as good as new."""
         while self._proved_bytes > self._limit_bytes * _PROVED_SHARE and len(self._proved) > 1:
             key, oldest = self._proved.popitem(last=False)
             oldest.proved = False
