@@ -141,8 +141,7 @@ async def measure(bench: Bench, handle_port: int, options: argparse.Namespace) -
                 await killed.watch(readers, version, time.perf_counter())
         backwards = sum(reader.backwards for reader in readers)
     made = Run("freshness", {name: getattr(options, name) for name in ("rounds", "kills", "readers")})
-    good = report(made, "normal running", normal, NORMAL_SECONDS)
-    good &= report(made, "writer killed", killed, KILLED_SECONDS)
+    good = report(made, {"normal running": (normal, NORMAL_SECONDS), "writer killed": (killed, KILLED_SECONDS)})
     print(f"answers that went back to an older version: {backwards}")
     made.add("answers that went back", {"answers": backwards})
     made.verdict = "kept" if good and not backwards else "BROKEN"
@@ -150,14 +149,14 @@ async def measure(bench: Bench, handle_port: int, options: argparse.Namespace) -
     return good and not backwards
 
 
-def report(made: Run, title: str, spread: Spread, promise: float) -> bool:
-    """A line for all doors together, on which the promise is judged, and one for each."""
-    if not spread.everywhere:
-        return True
-    kept = line(made, title, spread.everywhere, promise)
-    for door, seconds in spread.by_door.items():
-        line(made, f"{title}, {door}", seconds, promise)
-    return kept
+def report(made: Run, spreads: dict[str, tuple[Spread, float]]) -> bool:
+    """A line for all doors together, on which the promise is judged; then one for each door."""
+    measured = {title: found for title, found in spreads.items() if found[0].everywhere}
+    kept = [line(made, title, spread.everywhere, promise) for title, (spread, promise) in measured.items()]
+    for title, (spread, promise) in measured.items():
+        for door, seconds in spread.by_door.items():
+            line(made, f"{title}, {door}", seconds, promise)
+    return all(kept)
 
 
 def line(made: Run, title: str, seconds: list[float], promise: float) -> bool:

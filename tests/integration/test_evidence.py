@@ -48,6 +48,7 @@ async def test_a_year_is_counted_twice_and_signed(node: Node, tmp_path: Path) ->
     registered, resolved = evidence["registrations"], evidence["resolutions"]
     assert registered["counted"] == registered["rows"] == sum(one["registrations"] for one in registered["months"])
     assert registered["counted"] >= 3 and registered["rows_equal_counters"] and not registered["exceeded"]
+    assert registered["a_day"] == {"days": resolved["days"], "total": 0, "average": 0}, "today is not over"
     assert resolved["total"] == sum(one["resolutions"] for one in resolved["months"]) == 5
     assert {"door": "handle-json", "outcome": "found", "probe": False, "resolutions": 5} in resolved["kinds"]
     assert len(evidence_lines(evidence)) == 5
