@@ -34,6 +34,7 @@ from resolver.usage.tally import Door
 
 _MOST_UNREAD = MAX_MESSAGE_BYTES + 64 * 1024
 _MOST_WORKING = 64
+_MOST_OUT = 64 * 1024  # bytes of answers that are to be written before more is begun
 _SWEEP_SECONDS = 1.0
 _HALF_SENT_SECONDS = 30.0  # without a byte more of a message that was begun
 _UNREAD_SECONDS = 60.0  # with more to be sent than is held for a client, or with an end that it does not come to read
@@ -108,6 +109,7 @@ class _Connection(asyncio.Protocol):
         "_ended",
         "_network",
         "_out",
+        "_out_bytes",
         "_reading",
         "_transport",
         "_writable",
@@ -127,6 +129,7 @@ class _Connection(asyncio.Protocol):
         self._alone = False  # what is under way lets nothing else begin
         self._writable: asyncio.Event | None = None  # set where the client does not read
         self._away = 0  # plain resolutions that are looked up
+        self._out_bytes = 0
         self._out: list[bytes] = []  # their answers, to be written in this turn or when the client reads
         self.working: set[asyncio.Task[None]] = set()
         self.quiet_since = time.monotonic()
@@ -202,7 +205,7 @@ class _Connection(asyncio.Protocol):
         lane.begin()
         broken = False
         try:
-            while not self._alone and self._writable is None and len(self.working) + self._away < _MOST_WORKING:
+            while not self._alone and self._writable is None and self._has_room:
                 begun, at = at, lane.take(data, at, out)
                 if at - begun >= AT_ONCE_BYTES:
                     self._transport.write(b"".join(out))
@@ -231,6 +234,10 @@ class _Connection(asyncio.Protocol):
         elif not self._reading and self._writable is None and len(self._buffer) <= _MOST_UNREAD:
             self._reading = True
             self._transport.resume_reading()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self.working) + self._away < _MOST_WORKING and self._out_bytes < _MOST_OUT
 
     @property
     def busy(self) -> bool:
@@ -263,6 +270,7 @@ class _Connection(asyncio.Protocol):
         if not self._out and self._writable is None:
             asyncio.get_running_loop().call_soon(self._write_told)
         self._out.append(answer)
+        self._out_bytes += len(answer)
 
     def _write_told(self) -> None:
         """In one go, and what waited for it begins; later, if the client does not read."""
@@ -270,7 +278,7 @@ class _Connection(asyncio.Protocol):
             return
         if self._out:
             self.quiet_since = time.monotonic()
-            out, self._out = self._out, []
+            out, self._out, self._out_bytes = self._out, [], 0
             self._transport.write(b"".join(out))
         self._go_on()
         self._settle()
