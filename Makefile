@@ -85,7 +85,7 @@ bench-handle: $(VENV)/.dev ## resolutions over the Handle protocol, beside a bar
 	@$(VENV)/bin/python -m benchmarks.handle_wire
 
 fuzz-handle: $(VENV)/.dev ## COUNT broken messages through the Handle codec (10,000,000 take some minutes)
-	@$(VENV)/bin/python -m tests.fuzz.handle --count $(or $(COUNT),10000000)
+	@$(VENV)/bin/python -m benchmarks.handle_fuzz --count $(or $(COUNT),10000000)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt

@@ -39,7 +39,7 @@ async def post_message(request: web.Request) -> web.StreamResponse:
     if request.content_type != MESSAGE_TYPE:
         raise HandleMessageMalformed(f"What is sent here must be {MESSAGE_TYPE}", f"此处只接受 {MESSAGE_TYPE}")
     message = await read_at_most(request, ENVELOPE_BYTES + MAX_MESSAGE_BYTES)
-    envelope = _envelope_of(message)
+    envelope = envelope_of(message)
     source = source_of(request)
     caller = Caller(Door.HANDLE_HTTP, source, room.resolver.probes.mark(source, {}))
     return await _told(request, respond(room, caller, envelope, message[ENVELOPE_BYTES:]))
@@ -61,7 +61,8 @@ async def _told(request: web.Request, answers: AsyncIterator[bytes]) -> web.Stre
     return stream
 
 
-def _envelope_of(message: bytes) -> Envelope:
+def envelope_of(message: bytes) -> Envelope:
+    """Of a body that is one whole message. Raises `HandleMessageMalformed`."""
     try:
         envelope = decode_envelope(message)
     except Malformed:
