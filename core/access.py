@@ -110,7 +110,8 @@ class Prefix:
     """One row of `prefix`. `key` has ASCII letters in upper case, `shown` is as first given.
 
     `suspended` is the sum of everything that keeps it from being written: state, its own hold, its enterprise's, its
-    parent's; `reason` says why. `site` is the HS_SITE of the enterprise's own node, in JSON form.
+    parent's; `reason` says why. `site` is the HS_SITE of the enterprise's own node, in JSON form, or
+    `{"service": identifier}`.
     `leases` is how often suffixes of it were leased; `verified`: the application of its enterprise is in force.
     """
 
@@ -132,6 +133,11 @@ class Prefix:
     @property
     def answered_here(self) -> bool:
         return self.answering and self.hosting is Hosting.HERE
+
+    @property
+    def service(self) -> str | None:
+        """The identifier that says which site answers (HS_SERV), where `site` does not say so itself."""
+        return self.site.get("service") if self.site else None
 
     @property
     def condition(self) -> str:

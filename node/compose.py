@@ -61,6 +61,7 @@ from node import health, pages
 from node.background import Background
 from node.handle_administration import handle_administration
 from node.handle_key import own_identity
+from node.handle_trust import read_roots
 from node.openapi import specification
 from node.operations import takeover_door
 from node.peering import required_images, top_level_of
@@ -84,6 +85,7 @@ from resolver.handle.challenges import Challenges
 from resolver.handle.http import HANDLE
 from resolver.handle.room import HandleRoom
 from resolver.handle.sessions import Sessions as HandleSessions
+from resolver.handle.trusting import Trusting
 from resolver.iiidap.bootstrap import Bootstrap
 from resolver.iiidap.doors import IIIDAP, Iiidap
 from resolver.iiidap.store import RegistrationData
@@ -222,6 +224,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         vault,
         required_images(settings),
         lease_grace=timedelta(days=settings.lease_grace_days),
+        enterprise_prefixes=settings.enterprise_prefixes,
     )
     app[registry.snms.edge.LOGIN] = Login(pool, directory, SigningKeys(pool), Attempts(), settings.snms_login_v1)
     tally = Tally()
@@ -229,6 +232,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         pool, tally, slot=worker, directory=_notes(settings), keep_minutes_days=settings.usage_minutes_days
     )
     probes = Probes(settings.probe_networks_parsed, settings.probe_key_ids)
+    bootstrap = _bootstrap(settings, pool)
     app[resolver.doors.RESOLVER] = Resolver(
         lookup,
         directory,
@@ -237,8 +241,9 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         tally,
         probes,
         worker,
-        _recursion(settings),
+        _recursion(settings, bootstrap),
         settings.base_url,
+        bootstrap,
     )
     sessions = handle_administration(
         app,
@@ -259,9 +264,10 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
             settings.handle_key_exchange_bits,
             settings.handle_udp_administration,
             settings.handle_login_seconds,
+            _trusting(settings, app[resolver.doors.RESOLVER]),
         )
     app[resolver.usage_doors.POOL] = pool
-    app[IIIDAP] = _iiidap(settings, pool)
+    app[IIIDAP] = _iiidap(settings, pool, bootstrap)
     app[sync.takeover.doors.TAKEOVER] = takeover_door(settings, pool)
     propagation = Propagation(pool, cache, memory, lambda: feed.age_seconds, worker)
     directory.tell_others = lambda: cache.say_later(_LOOK)
@@ -286,6 +292,8 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
     sealer = Sealer(pool, settings.audit_key.get_secret_value().encode())
     abandoned = expire_abandoned(pool, settings.application_idle_days)
     tasks += [courier.run(), sealer.run(), measure_registry(pool), fill_value_indexes(pool), abandoned]
+    if bootstrap is not None:
+        tasks.append(bootstrap.run())
     async with Background([*tasks, directory.key_use.run(), applier.run(), allowances.run()]):
         yield
     for last_words in (directory.key_use.write_if_possible(), applier.finish(), allowances.finish()):
@@ -299,16 +307,24 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
             await asyncio.wait_for(opened.close(), timeout_seconds)
 
 
-def _recursion(settings: Settings) -> Recursion | None:
+def _bootstrap(settings: Settings, pool: Any) -> Bootstrap | None:
+    if not settings.iiidap_bootstrap_url:
+        return None
+    return Bootstrap(settings.iiidap_bootstrap_url, pool, f"{settings.public_url}/iiidap/")
+
+
+def _recursion(settings: Settings, bootstrap: Bootstrap | None) -> Recursion | None:
     if not (settings.recursion and settings.top_level_url):
         return None
     kept = settings.recursion_cache_megabytes * 1024 * 1024
-    return Recursion(settings.top_level_url, cache_bytes=kept, private_addresses=settings.recursion_private_addresses)
+    return Recursion(
+        settings.top_level_url, cache_bytes=kept, private_addresses=settings.recursion_private_addresses,
+        responsible=bootstrap.resolver_of if bootstrap is not None else None,
+    )  # fmt: skip
 
 
-def _iiidap(settings: Settings, pool: Any) -> Iiidap:
+def _iiidap(settings: Settings, pool: Any, bootstrap: Bootstrap | None) -> Iiidap:
     lookups, searches = settings.iiidap_lookups_per_minute, settings.iiidap_searches_per_minute
-    redirects = settings.iiidap_redirect and settings.iiidap_bootstrap_url
     return Iiidap(
         RegistrationData(pool, settings.node_prefix, settings.node_name),
         f"{settings.public_url}/iiidap/",
@@ -316,8 +332,13 @@ def _iiidap(settings: Settings, pool: Any) -> Iiidap:
         searches,
         Arrivals(lookups, MINUTE),
         Arrivals(searches, MINUTE),
-        Bootstrap(settings.iiidap_bootstrap_url) if redirects else None,
+        bootstrap if settings.iiidap_redirect else None,
     )
+
+
+def _trusting(settings: Settings, room: Resolver) -> Trusting | None:
+    """Raises `Refused` for a file that is none of roots."""
+    return Trusting(room, read_roots(Path(settings.handle_trust_roots))) if settings.handle_trust_roots else None
 
 
 def _notes(settings: Settings) -> Path | None:

@@ -1,4 +1,7 @@
-"""`biaojie handle`: resolve an identifier as a Handle client does, over TCP or UDP; rotate the node's own key."""
+"""`biaojie handle`: resolve an identifier as a Handle client does, over TCP or UDP; rotate the node's own key.
+
+To sign records is in `node.handle_sign_command`.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,22 @@ from typing import Any
 
 from core.handle.bodies import Resolve, decode_error, decode_valued
 from core.handle.codes import NAMES, Code, Flag, Op
-from core.handle.malformed import Malformed
 from core.handle.meaning import kept_data
 from core.handle.message import Message
 from core.handle.wire_value import ABSOLUTE, WireValue
 from core.settings import Settings
 from core.values import iso_time
 from node.console import Refused, say
-from node.handle_client import ask, request
+from node.handle_asking import asking, sent, server_to_ask
+from node.handle_client import request
 from node.handle_key import key_file, rotate_key
+from node.handle_referrals import REFERRALS, Place, next_place, service_of
+from node.handle_sign_command import add_signing
 from node.handle_trust import judge, read_roots, trust_lines
 from node.handle_trust import told as trust_told
 
-_REFERRALS = (Code.SERVICE_REFERRAL, Code.PREFIX_REFERRAL)
+_MOST_REFERRALS = 4
 _LONGEST_SHOWN = 200
-_PORT = 2641
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +45,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     resolve.add_argument("--all", action="store_true", help="not the public values alone 不限于公开值")
     resolve.add_argument("--primary", action="store_true", help="passing over caches 不使用缓存")
+    resolve.add_argument(
+        "--no-follow", action="store_true", help="show a referral, go where it leads no further 只显示转介，不继续查询"
+    )
     resolve.add_argument("--seconds", type=float, default=5.0, help="how long to wait (default 5) 等待时限（秒）")
     resolve.add_argument("--json", action="store_true", help="as the HTTP API says it 以 JSON 输出")
     resolve.add_argument(
@@ -49,42 +56,57 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     resolve.set_defaults(run=_resolve)
     rotate = actions.add_parser("rotate-key", help="a new key in place of the node's own 更换节点自身的密钥")
     rotate.set_defaults(run=_rotate)
+    add_signing(actions)
 
 
 async def _resolve(settings: Settings, options: argparse.Namespace) -> int:
-    """Exit status 0: found (and trusted, where that was asked for), or referred; 1: anything else. Raises `Refused`."""
+    """Exit status 0: found (and trusted, where that was asked for), or referred to nowhere that could be asked; 1: anything
+    else. Raises `Refused`."""
     roots = read_roots(options.trusted) if options.trusted else None
     if roots is not None and (options.type or options.index):
         raise Refused(
             "--trusted takes the whole record: without --type and --index",
             "--trusted 需要整条记录，不能与 --type、--index 同用",
         )
-    host, port = server_of(options.server) if options.server else ("127.0.0.1", settings.handle_port or _PORT)
-    flags = (0 if options.all else int(Flag.PUBL)) | (int(Flag.AUTH) if options.primary else 0)
+    host, port = server_to_ask(settings, options.server)
     if any(not 0 < index < 2**32 for index in options.index):
         raise Refused("--index is from 1 to 4294967295", "--index 应为 1 到 4294967295")
-    body = Resolve(options.identifier, tuple(options.index), tuple(options.type)).encode()
-    try:
-        answer = await ask(host, port, request(Op.RESOLVE, body, flags=flags), udp=options.udp, seconds=options.seconds)
+    answer, place = await _followed(options, (host, port, "udp" if options.udp else "tcp"))
+    with asking(place):
         said = told(answer, options.identifier)
+        if place[:2] != (host, port):
+            said["answered_by"] = f"{place[2]}://{place[0]}:{place[1]}"
         if roots is not None and answer.header.code == Code.SUCCESS:
             values = decode_valued(answer.body).values
-            again = partial(ask, host, port, udp=options.udp, seconds=options.seconds)
+            again = partial(sent, place, seconds=options.seconds)
             said["trust"] = trust_told(await judge(again, options.identifier, values, roots), values)
-    except (OSError, TimeoutError) as wrong:
-        why = str(wrong) or "no answer in time"
-        raise Refused(
-            f"{host} port {port} does not answer: {why}", f"{host} 端口 {port} 没有应答：{str(wrong) or '超时'}"
-        ) from None
-    except Malformed as wrong:
-        raise Refused(
-            f"{host} port {port} does not speak the Handle protocol: {wrong.reason}",
-            f"{host} 端口 {port} 的应答不符合 Handle 协议：{wrong.reason}",
-        ) from None
     for line in [json.dumps(said, ensure_ascii=False)] if options.json else lines(said):
         say(line)
-    good = said["responseCode"] in (Code.SUCCESS, *_REFERRALS)
+    good = said["responseCode"] in (Code.SUCCESS, *REFERRALS)
     return 0 if good and said.get("trust", {"trusted": roots is None})["trusted"] else 1
+
+
+async def _followed(options: argparse.Namespace, place: Place) -> tuple[Message, Place]:
+    """The answer, and of whom: where one refers to another, that one is asked, a few times. Raises `Refused`."""
+    flags = (0 if options.all else int(Flag.PUBL)) | (int(Flag.AUTH) if options.primary else 0)
+    body = Resolve(options.identifier, tuple(options.index), tuple(options.type)).encode()
+    left = 0 if options.no_follow else _MOST_REFERRALS
+    while True:
+        with asking(place):
+            answer = await sent(place, request(Op.RESOLVE, body, flags=flags), seconds=options.seconds)
+            onwards = await _onwards(place, answer, options) if left and answer.header.code in REFERRALS else None
+        if onwards is None:
+            return answer, place
+        place, left = onwards, left - 1
+
+
+async def _onwards(place: Place, answer: Message, options: argparse.Namespace) -> Place | None:
+    """Whom a referral names: a site, or that of a service, for which the server itself is asked. Raises as `ask`."""
+    service = service_of(answer)
+    if (found := next_place(answer, udp=options.udp)) is not None or service is None:
+        return found
+    asked = request(Op.RESOLVE, Resolve(service).encode(), flags=int(Flag.PUBL))
+    return next_place(await sent(place, asked, seconds=options.seconds), udp=options.udp)
 
 
 async def _rotate(settings: Settings, _: argparse.Namespace) -> int:
@@ -96,21 +118,11 @@ async def _rotate(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-def server_of(text: str) -> tuple[str, int]:
-    """Host and port, as in `192.0.2.7:2641`, `[2001:db8::7]:2641` or `handle.example.cn`. Raises `Refused`."""
-    host, colon, port = text.rpartition(":")
-    if not colon or "]" in port or (host.count(":") and not host.startswith("[")):
-        host, port = text, str(_PORT)
-    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise Refused(f"'{text}' is not HOST:PORT", f"“{text}”不是 主机:端口 的形式")
-    return host.strip("[]"), int(port)
-
-
 def told(answer: Message, identifier: str) -> dict[str, Any]:
     """An answer in the form of the Handle HTTP API. Raises `Malformed`."""
     code = answer.header.code
     said: dict[str, Any] = {"responseCode": code, "handle": identifier}
-    if code == Code.SUCCESS or code in _REFERRALS:
+    if code == Code.SUCCESS or code in REFERRALS:
         found = decode_valued(answer.body)
         said["handle"] = found.handle or identifier
         said["values"] = [_value(value) for value in found.values]
@@ -138,6 +150,10 @@ def lines(said: dict[str, Any]) -> list[str]:
     head = f"{said['handle']}  {code} {name}" + (f": {said['message']}" if "message" in said else "")
     if code == Code.PREFIX_REFERRAL:
         head += " (ask this site 请查询以下站点)"
+    if code == Code.SERVICE_REFERRAL:
+        head += " (ask for this service 请先查询该解析服务标识)"
+    if "answered_by" in said:
+        head += f"  ← {said['answered_by']}"
     trust = trust_lines(said["trust"]) if "trust" in said else []
     return [head, *(_line(value) for value in said.get("values", ())), *trust]
 

@@ -11,12 +11,11 @@ from typing import Any
 from core.handle.bodies import Resolve, decode_valued
 from core.handle.codes import Code, Flag, Op
 from core.handle.message import Message
-from core.handle.trust import CERTIFICATE, Verdict, verify
+from core.handle.trust import CERTIFICATE, Verdict, verify, with_certificates
 from core.handle.wire_value import WireValue
 from node.console import Refused
 from node.handle_client import request
 
-_MOST_ROUNDS = 10
 _MOST_ROOTS_BYTES = 256 * 1024
 Ask = Callable[[Message], Awaitable[Message]]
 
@@ -41,19 +40,16 @@ async def judge(
     ask: Ask, handle: str, values: tuple[WireValue, ...], roots: Mapping[str, Mapping[str, Any]]
 ) -> Verdict:
     """Raises as `ask` does."""
-    certificates: dict[tuple[str, int], bytes] = {}
-    for _ in range(_MOST_ROUNDS):
-        verdict = verify(handle, values, certificates, roots, int(time.time()))
-        wanted = {(one.handle, one.index) for one in verdict.needed}
-        if not wanted:
-            break
-        for name, index in wanted:
-            body = Resolve(name, (index,)).encode()
-            answer = await ask(request(Op.RESOLVE, body, flags=int(Flag.PUBL)))
-            found = decode_valued(answer.body).values if answer.header.code == Code.SUCCESS else ()
-            held = next((value.data for value in found if value.type == CERTIFICATE and value.index == index), b"")
-            certificates[name.upper(), index] = held
-    return verdict
+
+    async def check(certificates: Mapping[tuple[str, int], bytes]) -> Verdict:
+        return verify(handle, values, certificates, roots, int(time.time()))
+
+    async def fetch(name: str, index: int) -> bytes:
+        answer = await ask(request(Op.RESOLVE, Resolve(name, (index,)).encode(), flags=int(Flag.PUBL)))
+        found = decode_valued(answer.body).values if answer.header.code == Code.SUCCESS else ()
+        return next((value.data for value in found if value.type == CERTIFICATE and value.index == index), b"")
+
+    return await with_certificates(check, fetch)
 
 
 def told(verdict: Verdict, values: tuple[WireValue, ...]) -> dict[str, Any]:

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
-from core.handle.bodies import Resolve, decode_error, decode_valued
+from core.handle.bodies import Resolve, decode_error
 from core.handle.codes import NAMES, Code, Flag, Op
 from core.handle.malformed import Malformed
 from core.handle.message import Message
-from core.handle.site import PROTOCOLS, QUERY, address_text, decode_site
-from core.handle.wire_value import WireValue
 from core.settings import Settings
 from node.console import Refused, say
+from node.handle_asking import server_of
 from node.handle_client import ask, request
-from node.handle_command import server_of, told
+from node.handle_command import told
+from node.handle_referrals import REFERRALS, Place, next_place, service_of
 from node.toplevel_runner import handle_port_of
 
 MAX_HOPS, _HOP_SECONDS, _WHOLE_SECONDS = 8, 3.0, 15.0
-_REFERRALS = (Code.SERVICE_REFERRAL, Code.PREFIX_REFERRAL)
 _ROOT = "0.NA/"
 _WHO = (("国家顶级节点", "top level"), ("二级节点", "secondary node"), ("企业节点", "enterprise node"))
-Place = tuple[str, int, str]  # host, port, tcp or udp
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,8 @@ class Hop:
 class Walk:
     hops: list[Hop] = field(default_factory=list)
     answer: Message | None = None
+    asked: set[tuple[Place, str]] = field(default_factory=set, repr=False)
+    ends_at: float = field(default_factory=lambda: time.monotonic() + _WHOLE_SECONDS)
 
     @property
     def found(self) -> bool:
@@ -68,24 +69,42 @@ async def recurse(settings: Settings, options: argparse.Namespace) -> int:
 
 async def resolve_from(top: Place, identifier: str) -> Walk:
     """The record of the prefix at the top level names the node; it is asked, and its referrals are followed."""
-    walk, place, end = Walk(), top, time.monotonic() + _WHOLE_SECONDS
-    asked = f"{_ROOT}{identifier.partition('/')[0]}"
-    seen: set[tuple[Place, str]] = set()
-    while len(walk.hops) < MAX_HOPS and (place, asked) not in seen and time.monotonic() < end:
-        seen.add((place, asked))
-        try:
-            answer = await _asked(walk, place, asked)
-            code = answer.header.code
-            if asked != identifier and code == Code.HANDLE_NOT_FOUND:
-                return walk
-            onwards = _next(answer, udp=top[2] == "udp") if code in _REFERRALS or asked != identifier else None
-        except _NoAnswer:
-            return walk
-        if onwards is None:
-            walk.answer = answer if asked == identifier else None
-            return walk
-        place, asked = onwards, identifier
+    walk = Walk()
+    with contextlib.suppress(_NoAnswer):
+        walk.answer = await _walked(walk, top, identifier)
     return walk
+
+
+async def _walked(walk: Walk, top: Place, identifier: str) -> Message | None:
+    """None where nobody says anything about it. Raises `_NoAnswer`."""
+    place, asked = top, f"{_ROOT}{identifier.partition('/')[0]}"
+    while len(walk.hops) < MAX_HOPS and (place, asked) not in walk.asked and time.monotonic() < walk.ends_at:
+        walk.asked.add((place, asked))
+        answer = await _asked(walk, place, asked)
+        code = answer.header.code
+        if asked == identifier and code not in REFERRALS:
+            return answer
+        if code == Code.HANDLE_NOT_FOUND:
+            return None
+        onwards = await _next(walk, top, answer)
+        if onwards is None:
+            return answer if asked == identifier else None
+        place, asked = onwards, identifier
+    return None
+
+
+async def _next(walk: Walk, top: Place, answer: Message) -> Place | None:
+    """Whom to ask then: a site, or that of the service which is named in its place. Raises `_NoAnswer`."""
+    udp = top[2] == "udp"
+    try:
+        if (found := next_place(answer, udp=udp)) is not None:
+            return found
+        if (service := service_of(answer)) is None:
+            return None
+        served = await _walked(walk, top, service)
+        return next_place(served, udp=udp) if served is not None else None
+    except Malformed:
+        raise _NoAnswer from None
 
 
 async def _asked(walk: Walk, place: Place, asked: str) -> Message:
@@ -105,37 +124,10 @@ async def _asked(walk: Walk, place: Place, asked: str) -> Message:
     except (OSError, TimeoutError, Malformed) as wrong:
         note(None, f"{type(wrong).__name__}: {wrong}"[:200])
         raise _NoAnswer from None
-    said = "" if answer.header.code in (Code.SUCCESS, *_REFERRALS) else decode_error(answer.body)
+    said = "" if answer.header.code in (Code.SUCCESS, *REFERRALS) else decode_error(answer.body)
     name = NAMES.get(Code(answer.header.code), "") if answer.header.code in list(Code) else ""
     note(answer.header.code, f"{name} {said}".strip()[:200])
     return answer
-
-
-def _next(answer: Message, *, udp: bool) -> Place | None:
-    """The first server of the sites that answers queries, by the transport that is wanted if it has it. Raises `_NoAnswer`."""
-    try:
-        found = decode_valued(answer.body).values
-    except Malformed:
-        raise _NoAnswer from None
-    places: list[Place] = []
-    for value in found:
-        if value.type.startswith("HS_SITE"):
-            places += _places(value)
-    wanted = "udp" if udp else "tcp"
-    return next((place for place in places if place[2] == wanted), places[0] if places else None)
-
-
-def _places(value: WireValue) -> list[Place]:
-    try:
-        servers = decode_site(value.data).servers
-        return [
-            (address_text(server.address), one.port, PROTOCOLS[one.protocol].lower())
-            for server in servers
-            for one in server.interfaces
-            if one.serves & QUERY and one.protocol < len(PROTOCOLS) and PROTOCOLS[one.protocol] in ("TCP", "UDP")
-        ]
-    except Malformed:
-        return []
 
 
 def _said(walk: Walk, identifier: str) -> dict[str, Any]:

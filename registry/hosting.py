@@ -1,4 +1,5 @@
-"""Where a prefix is answered: here, or at the enterprise's own node, told as an HS_SITE in the JSON form of Handle. Pure.
+"""Where a prefix is answered: here, or at the enterprise's own node, told as an HS_SITE in the JSON form of Handle, or by the
+name of a service: an identifier whose record has the HS_SITE, which several prefixes share (HS_SERV). Pure.
 
 A site has servers, a server has an address (IPv4 or IPv6) and interfaces: protocol, port, and whether it answers queries,
 takes administration, or both (RFC 3651 §3.2.2). Only what is bounded and known is kept.
@@ -13,22 +14,25 @@ from typing import Any
 import orjson
 
 from core.access import Hosting
-from core.errors import FieldProblem
+from core.errors import FieldProblem, IdentifierMalformed
+from core.identifier import parse_identifier
 from registry.fields import read_number, read_text
 
-HOSTING_MEMBERS = frozenset(("hosting", "site"))
+HOSTING_MEMBERS = frozenset(("hosting", "site", "service"))
 PROTOCOLS = ("TCP", "UDP", "HTTP", "HTTPS")
 MAX_SERVERS, MAX_INTERFACES, MAX_ATTRIBUTES, MAX_KEY_BYTES = 16, 8, 32, 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class HostingWish:
+    """`site` is an HS_SITE, or `{"service": identifier}`; None where it is answered here."""
+
     hosting: Hosting
     site: dict[str, Any] | None
 
 
 def parse_hosting(body: dict[str, Any], path: str, problems: list[FieldProblem]) -> HostingWish | None:
-    """`hosting` and, for an own node, `site`; None when problems were added."""
+    """`hosting` and, for an own node, `site` or `service`; None when problems were added."""
     before, hosting = len(problems), body.get("hosting")
     site = None
     if hosting not in tuple(Hosting):
@@ -36,10 +40,25 @@ def parse_hosting(body: dict[str, Any], path: str, problems: list[FieldProblem])
             problems, f"{path}hosting", f"must be one of {', '.join(Hosting)}", f"必须是以下之一：{'、'.join(Hosting)}"
         )
     elif hosting == Hosting.OWN_NODE:
-        site = parse_site(body.get("site"), f"{path}site", problems)
-    elif body.get("site") is not None:
-        _wrong(problems, f"{path}site", "is for hosting own-node only", "仅 hosting 为 own-node 时填写")
+        site = _site_or_service(body, path, problems)
+    else:
+        for member in ("site", "service"):
+            if body.get(member) is not None:
+                _wrong(problems, f"{path}{member}", "is for hosting own-node only", "仅 hosting 为 own-node 时填写")
     return HostingWish(Hosting(str(hosting)), site) if len(problems) == before else None
+
+
+def _site_or_service(body: dict[str, Any], path: str, problems: list[FieldProblem]) -> dict[str, Any]:
+    service = body.get("service")
+    if service is None:
+        return parse_site(body.get("site"), f"{path}site", problems)
+    if body.get("site") is not None:
+        _wrong(problems, f"{path}service", "goes in place of site, not beside it", "service 与 site 只能填写一项")
+    try:
+        return {"service": str(parse_identifier(service if isinstance(service, str) else ""))}
+    except IdentifierMalformed as wrong:
+        _wrong(problems, f"{path}service", f"must be an identifier: {wrong.en}", f"必须是标识：{wrong.zh}")
+        return {}
 
 
 def parse_site(raw: Any, path: str, problems: list[FieldProblem]) -> dict[str, Any]:

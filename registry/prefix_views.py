@@ -20,7 +20,8 @@ def prefix_view(prefix: Prefix, node_prefix: str) -> dict[str, Any]:
         "foreign": is_foreign(prefix.key, node_prefix),
         "parent": prefix.parent,
         "hosting": prefix.hosting.value,
-        "site": prefix.site,
+        "site": None if prefix.service else prefix.site,
+        "service": prefix.service,
     }
 
 

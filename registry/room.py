@@ -32,3 +32,4 @@ class Registry:
     required_images: tuple[str, ...] = ()
     leases: LeaseBook = field(default_factory=LeaseBook)
     lease_grace: timedelta = timedelta(days=7)
+    enterprise_prefixes: int = 0  # that one may have; 0: any number

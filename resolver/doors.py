@@ -29,7 +29,7 @@ from resolver.memory import Entry
 from resolver.pages import page_tag, record_page, withdrawn_page
 from resolver.preflight import HANDLE_PATHS, preflight
 from resolver.referral import Referred, web_address
-from resolver.referring import MULTIPLE_CHOICES, count_referral, referral, referral_page, referring
+from resolver.referring import MULTIPLE_CHOICES, count_referral, referral, referral_page, referring, with_site
 from resolver.representations import OPEN, PRIVATE, headers_for, headers_of, record_json, redirect_of, stale_header
 from resolver.room import Resolver
 from resolver.telling import explanation_of, info_of, rule_of
@@ -141,7 +141,7 @@ async def _negotiated(request: web.Request) -> web.Response:
     try:
         return await _for_browser(resolver, ask)
     except Referred as referred:
-        return _referred_page(resolver, ask, referred)
+        return _referred_page(resolver, ask, await with_site(resolver, referred))
     except NotResponsible as problem:
         if resolver.recursion is None:
             raise

@@ -2,7 +2,8 @@
 
 A prefix that is hosted elsewhere has an HS_SITE; so have the prefixes below it that this node knows nothing of. A site is
 named in the Handle form (303, prefix referral, as reference servers do; HS_SITE.PREFIX), and people are sent to its HTTP
-interface.
+interface. Or it has the name of a service (302, service referral; HS_SERV), an identifier whose record has the HS_SITE: who is
+referred asks for that first.
 """
 
 from __future__ import annotations
@@ -14,38 +15,42 @@ from typing import Any
 from core.access import Prefix
 from core.identifier import Identifier, encode_path
 
-PREFIX_REFERRAL = 303
-SITE_TYPE = "HS_SITE.PREFIX"
+SERVICE_REFERRAL, PREFIX_REFERRAL = 302, 303
+SITE_TYPE, SERVICE_TYPE = "HS_SITE.PREFIX", "HS_SERV"
 _TTL_SECONDS = 300  # a site that moved is found again soon
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Referred(Exception):
-    """`identifier` is answered at the site of `prefix`."""
+    """`identifier` is answered at the site of `prefix`; `site` is that of its service, where it has one and it is known."""
 
-    def __init__(self, identifier: Identifier, prefix: Prefix) -> None:
+    def __init__(self, identifier: Identifier, prefix: Prefix, site: dict[str, Any] | None = None) -> None:
         super().__init__(str(identifier))
         self.identifier = identifier
         self.prefix = prefix
+        self._site = site
+
+    @property
+    def service(self) -> str | None:
+        return self.prefix.service
 
     @property
     def site(self) -> dict[str, Any]:
-        return self.prefix.site or {"servers": []}
+        """Without servers where only the name of a service is known."""
+        own = None if self.service else self.prefix.site
+        return self._site or own or {"servers": []}
 
 
 def referral_answer(referred: Referred) -> dict[str, Any]:
     """The Handle JSON form of a referral (RFC 3652 §3.4: the values name the service to ask)."""
-    value = {
-        "index": 1,
-        "type": SITE_TYPE,
-        "data": {"format": "site", "value": referred.site},
-        "ttl": _TTL_SECONDS,
-    }
+    code, kind, data = PREFIX_REFERRAL, SITE_TYPE, {"format": "site", "value": referred.site}
+    if referred.service is not None:
+        code, kind, data = SERVICE_REFERRAL, SERVICE_TYPE, {"format": "string", "value": referred.service}
     return {
-        "responseCode": PREFIX_REFERRAL,
+        "responseCode": code,
         "handle": str(referred.identifier),
         "prefix": referred.prefix.shown,
-        "values": [value],
+        "values": [{"index": 1, "type": kind, "data": data, "ttl": _TTL_SECONDS}],
     }
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from core.errors import NotResponsible
+from core.errors import NotResponsible, Problem
 from core.exchange import Answer, Ask, json_bytes_of, json_of
+from core.identifier import parse_identifier
 from core.negotiation import wants
 from core.page import Reader, render_page
 from resolver.foreign_doors import OPEN, foreign_one, told_onwards
@@ -33,7 +34,7 @@ def referring(door: Door) -> Callable[[_Door], _Door]:
             try:
                 return await tell(resolver, ask)
             except Referred as referred:
-                return referral(resolver, ask, door, referred)
+                return referral(resolver, ask, door, await with_site(resolver, referred))
             except NotResponsible as problem:
                 if resolver.recursion is None:
                     raise
@@ -72,6 +73,19 @@ def referral(resolver: Resolver, ask: Ask, door: Door, referred: Referred) -> An
     return json_bytes_of(body, MULTIPLE_CHOICES, OPEN)
 
 
+async def with_site(resolver: Resolver, referred: Referred) -> Referred:
+    """And the site of its service, where this node answers for that: people are sent there."""
+    if referred.service is None:
+        return referred
+    try:
+        found = await resolver.lookup.find(resolver.key(parse_identifier(referred.service)))
+    except (Problem, Referred):  # the name is said all the same
+        return referred
+    shown = [value for value in found.record.values if value.public] if found and not found.record.withdrawn else []
+    sites = (value.data for value in shown if value.type == "HS_SITE" and isinstance(value.data, dict))
+    return Referred(referred.identifier, referred.prefix, next(sites, None))
+
+
 def count_referral(resolver: Resolver, ask: Ask, door: Door, referred: Referred) -> None:
     probe = resolver.probes.mark(ask.source, ask.headers)
     resolver.tally.add(referred.prefix.key, door, Outcome.REFERRED, probe)
@@ -86,13 +100,17 @@ def referral_page(referred: Referred, node_name: str, language: str, query: str 
         Reader(node_name, language, query),
         identifier=str(referred.identifier),
         prefix=referred.prefix,
+        service=referred.service,
         endpoints=endpoints(referred.site),
         there=web_address(referred),
     )
 
 
 def _told(referred: Referred, worker: int, *, explain: bool) -> dict[str, Any]:
-    prefix, step = referred.prefix, {"prefix": referred.prefix.shown, "site": referred.site}
+    prefix, where = referred.prefix, dict[str, Any](site=referred.site)
+    if referred.service is not None:
+        where = {"service": referred.service, "site": referred.site if referred.site["servers"] else None}
+    step = {"prefix": prefix.shown, **where}
     told: dict[str, Any] = {"identifier": str(referred.identifier), "status": "referred"}
     if explain:
         rule = {
@@ -104,5 +122,5 @@ def _told(referred: Referred, worker: int, *, explain: bool) -> dict[str, Any]:
     return told | {
         "prefix": {"prefix": prefix.shown, "suspended": prefix.suspended},
         "registered_by": {"name": prefix.enterprise_name},
-        "site": referred.site,
+        **where,
     }

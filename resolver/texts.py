@@ -50,6 +50,7 @@ TEXTS: Texts = {
     ),
     "referred-there": ("网页", "On the web"),
     "referred-endpoint": ("解析接口", "Resolution interface"),
+    "referred-service": ("解析服务标识", "Resolution service"),
     "foreign-chip": ("由其他节点解析", "Answered by another node"),
     "foreign-note": (
         "该标识不属于本节点。以下信息由其他节点应答、经本节点转达，未经本节点核验。",

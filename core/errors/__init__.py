@@ -24,6 +24,7 @@ Problem                              status  slug
 │   ├── PrefixNotYours               403     prefix-not-yours
 │   ├── PrefixSuspended              403     prefix-suspended
 │   ├── QuotaExhausted               403     quota-exhausted
+│   ├── PrefixLimit                  403     prefix-limit
 │   ├── LoginSwitchedOff             403     login-switched-off
 │   ├── EnterpriseSuspended          403     enterprise-suspended
 │   ├── PrefixNotAnswering           403     prefix-not-answering
@@ -162,6 +163,7 @@ from core.errors.refused import (
     LoginWrong,
     NotResponsible,
     ParameterInvalid,
+    PrefixLimit,
     PrefixNotAnswering,
     PrefixNotYours,
     PrefixSuspended,
@@ -267,6 +269,7 @@ __all__ = [
     "PatternUnsupported",
     "PersonalDataLocked",
     "PrefixElsewhere",
+    "PrefixLimit",
     "PrefixNotAnswering",
     "PrefixNotYours",
     "PrefixPending",

@@ -154,6 +154,15 @@ class QuotaExhausted(Forbidden):
     remedy_zh = "用完的配额见 limit；每日配额于北京时间零点恢复（见 Retry-After）。需要更多配额请联系运营方。"
 
 
+class PrefixLimit(Forbidden):
+    slug = "prefix-limit"
+    handle_code = 605
+    title_en = "The enterprise may have no more prefixes"
+    title_zh = "该企业的前缀数量已达上限"
+    remedy_en = "Use a prefix that the enterprise has; for more ask the operator (BIAOJIE_ENTERPRISE_PREFIXES)."
+    remedy_zh = "请使用该企业已有的前缀；需要更多请联系运营方（BIAOJIE_ENTERPRISE_PREFIXES）。"
+
+
 class LoginSwitchedOff(Forbidden):
     slug = "login-switched-off"
     title_en = "This way of logging in is switched off here"

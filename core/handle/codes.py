@@ -95,6 +95,8 @@ class Flag(IntFlag):
     OVRW = 0x00400000
     MINT = 0x00200000
     DNRF = 0x00100000  # no referral
+    TRUSTED = 0x00000002  # IDIS: look whether the values are those that were signed
+    TRUSTY = 0x00000001  # IDIS: they are
 
 
 def spoken(code: int, minor: int) -> int:

@@ -23,6 +23,7 @@ _KTY = {RSA: "RSA", DSA: "DSA", DH: "DH"}
 MAX_NUMBER_BYTES = 2_049  # RSA of 16,384 bits
 _WHOLE = (ED25519, SM2)  # one string, which is no number
 _SM2_BYTES = 32
+SM2_CURVES = ("SM2", "SM2-P-256")  # as HS_PUBKEY and the widest use have it, and as GM/T 0125.4 does
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def key_as_json(data: bytes) -> dict[str, Any]:
         said: dict[str, Any] = {"kty": "OKP", "crv": "Ed25519", "x": _base64url(key.parts[0])}
     elif key.kind == SM2 and (point := _point(key.parts[0])):
         x, y = point[1 : 1 + _SM2_BYTES], point[1 + _SM2_BYTES :]
-        said = {"kty": "EC", "crv": "SM2", "x": _base64url(x), "y": _base64url(y)}
+        said = {"kty": "EC", "crv": SM2_CURVES[0], "x": _base64url(x), "y": _base64url(y)}
     elif key.kind in _NUMBERS:
         said = {"kty": _KTY[key.kind]}
         numbers = zip(_NUMBERS[key.kind], key.numbers, strict=True)
@@ -86,7 +87,7 @@ def key_from_json(raw: dict[str, Any]) -> bytes:
             return base64.b64decode(raw["bytes"], validate=True)
         if raw["kty"] == "OKP" and raw.get("crv") == "Ed25519":
             return KeyData(ED25519, (_from_base64url(raw["x"]),)).encode()
-        if raw["kty"] == "EC" and raw.get("crv") == "SM2":
+        if raw["kty"] == "EC" and raw.get("crv") in SM2_CURVES:
             point = b"\4" + _from_base64url(raw["x"]) + _from_base64url(raw["y"])
             return KeyData(SM2, (Sm2PublicKey(point).der(),)).encode()
         kind = next(kind for kind, kty in _KTY.items() if kty == raw["kty"])

@@ -61,6 +61,12 @@ class HandleSettings(BaseSettings):
         ge=60,
         le=31_536_000,
     )
+    handle_trust_roots: str = setting(
+        "",
+        'File of keys that are believed without a certificate, as {"300:0.0/0.0": {JWK}}: by them records are judged for clients '
+        "of the national system that ask for trusted resolution; empty: none is said to be trusted",
+        '可信根公钥文件，格式如 {"300:0.0/0.0": {JWK}}：国家顶级节点 SDK 请求可信解析时据此校验记录签名；留空则不声明任何记录可信',
+    )
     handle_udp_administration: bool = setting(
         False,
         "Whether administration is taken over UDP too, where the sender's address proves nothing",

@@ -66,6 +66,13 @@ class QuotaSettings(BaseSettings):
 class RegisteringSettings(BaseSettings):
     """What is taken in, and the secrets under which it is kept."""
 
+    enterprise_prefixes: int = setting(
+        10_000,
+        "Prefixes that one enterprise may have, those that it delegates to itself included; 0: no limit. Every worker holds all",
+        "一家企业最多拥有的前缀数，含其自行下放给自己的；0 表示不限。每个工作进程都会载入全部前缀",
+        ge=0,
+        le=10_000_000,
+    )
     body_limit_bytes: int = setting(
         32 * 1024 * 1024, "Largest request body accepted", "请求体的最大字节数", ge=1024, le=1024**3
     )

@@ -56,6 +56,10 @@ def prefix_schemas() -> Schema:
                 "parent": or_null(TEXT) | said("Suspended with it", "上级前缀，随其暂停"),
                 "hosting": _HOSTING,
                 "site": {"type": ["object", "null"]} | said("HS_SITE of the own node", "企业自有节点的 HS_SITE"),
+                "service": or_null(TEXT)
+                | said(
+                    "The service (HS_SERV) that names the site in its place", "代替站点信息的解析服务标识（HS_SERV）"
+                ),
             },
             required=["prefix", "enterprise_id", "state", "hosting"],
         )
@@ -165,6 +169,11 @@ def _host() -> Schema:
             {
                 "hosting": _HOSTING,
                 "site": {"type": ["object", "null"], **said("HS_SITE as JSON", "JSON 形式的 HS_SITE")},
+                "service": or_null(TEXT)
+                | said(
+                    "In place of the site: an identifier whose record has the HS_SITE",
+                    "代替 site：其记录含 HS_SITE 的标识",
+                ),
             },
             required=["hosting"],
             example={"hosting": "own-node", "site": _SITE},

@@ -121,6 +121,8 @@ class Courier:
             await self._top_level.submit_prefix(task["id"], prefix)
         else:
             site = orjson.loads(row["site"]) if row["site"] else None
+            if site and "service" in site:  # this node says which site that is
+                site = None
             await self._top_level.publish_route(task["id"], RouteFacts(row["shown"], row["hosting"], site))
 
     def _disclosure(self, task: Any) -> _Disclosure:

@@ -11,6 +11,10 @@ SELECT state FROM enterprise WHERE id = $1
 -- name: enterprise_exists
 SELECT true FROM enterprise WHERE id = $1
 
+-- name: has_more_prefixes
+-- Whether an enterprise ($1) has more prefixes than $2; no more of them are looked at.
+SELECT count(*) > $2 FROM (SELECT FROM prefix WHERE enterprise_id = $1 AND state NOT IN ('rejected', 'revoked') LIMIT $2 + 1) AS held
+
 -- name: next_number
 -- The next free number right below the node's prefix $1; the table is small, and this is rare.
 SELECT coalesce(max(substring(prefix from length($1) + 2)::bigint), 0) + 1 FROM prefix

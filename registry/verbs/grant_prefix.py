@@ -7,7 +7,7 @@ from typing import Any
 
 from core.access import Prefix, PrefixState, Principal, Role, Scope, require_role, require_writer
 from core.database import store_errors
-from core.errors import BodyInvalid, EnterpriseState, EnterpriseUnknown, FieldProblem, PrefixTaken
+from core.errors import BodyInvalid, EnterpriseState, EnterpriseUnknown, FieldProblem, PrefixLimit, PrefixTaken
 from core.handle.administration import PREFIX_RECORDS
 from core.identifier import fold_case
 from core.sqlfiles import load_sql
@@ -42,7 +42,7 @@ async def grant_prefix(
     An enterprise delegates: one segment more than a prefix of its own, to itself or another, at most `MAX_DELEGATIONS` deep.
 
     Errors: `RoleNotEnough`, `ScopeNotEnough`, `EnterpriseSuspended`, `BodyInvalid`, `PrefixNotYours`, `PrefixSuspended`,
-    `PrefixPending`, `EnterpriseUnknown`, `EnterpriseState`, `PrefixTaken`, `StoreUnavailable`.
+    `PrefixPending`, `PrefixLimit`, `EnterpriseUnknown`, `EnterpriseState`, `PrefixTaken`, `StoreUnavailable`.
     """
     require_role(principal, Role.OPERATOR, Role.ENTERPRISE, scope=Scope.MANAGE)
     wish = _parse(body, registry.node_prefix)
@@ -118,10 +118,21 @@ async def _grant(registry: Registry, origin: Origin, wish: _Wish, parent: Prefix
                 state=PrefixState.ACTIVE,
             )
             if made:
+                await _require_place(connection, wish.enterprise, registry.enterprise_prefixes)
                 action = "grant-prefix" if parent is None else "delegate-prefix"
                 await write_audit(connection, [AuditLine(origin, action, shown, 0)])
                 return shown, True
     return shown, False
+
+
+async def _require_place(connection: Any, enterprise: int, most: int) -> None:
+    """For the one that was just reserved: with the transaction it goes again."""
+    if most and await connection.fetchval(_SQL["has_more_prefixes"], enterprise, most):
+        raise PrefixLimit(
+            f"The enterprise {enterprise} may have {most} prefixes, and has",
+            f"编号 {enterprise} 的企业最多可拥有 {most} 个前缀，现已达上限",
+            most=most,
+        )
 
 
 async def _require_active(connection: Any, enterprise: int) -> None:

@@ -18,7 +18,7 @@ from core.handle.session_key import IV_BYTES
 from resolver.handle.opening import Opened
 from resolver.handle.room import HandleRoom, Said, refusal
 
-_OURS = Flag.CONT | Flag.ENCR  # what a request says of these, an answer does not repeat
+_OURS = Flag.CONT | Flag.ENCR | Flag.TRUSTY  # what a request says of these, an answer does not repeat
 
 
 _EXCHANGING = frozenset((Op.SESSION_SETUP, Op.SESSION_KEY))  # only after these do both sides have the key
@@ -36,6 +36,8 @@ async def rendered(room: HandleRoom, came: Opened, said: Said, number: int = 0) 
         flags |= Flag.RRDG
     if said.more:
         flags |= Flag.CONT
+    if said.trusty:
+        flags |= Flag.TRUSTY
     header = Header(
         request.header.op if said.op is None else said.op,
         spoken(said.code, minor),

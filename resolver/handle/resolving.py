@@ -39,7 +39,7 @@ _REFERRAL_TTL = 300
 _SITE_TTL = 86_400
 _MOST_READY_BYTES = 8 * 1024  # of an answer: a worker gathers all for which requests came at once
 # What makes an answer one for this reader, this moment or this request.
-NOT_READY = int(Flag.AUTH | Flag.CERT | Flag.ENCR | Flag.RRDG)
+NOT_READY = int(Flag.AUTH | Flag.CERT | Flag.ENCR | Flag.RRDG | Flag.TRUSTED | Flag.TRUSTY)
 
 
 async def resolve(
@@ -83,6 +83,8 @@ async def _told(
     said = said_to_anybody(
         room, request, entry, public_only=bool(message.header.flags & Flag.PUBL), kept_as=_kept_as(message)
     )
+    if said is not None and said.code == Code.SUCCESS and message.header.flags & Flag.TRUSTED and room.trusting:
+        return replace(said, trusty=await room.trusting.vouches(entry.record, said.body))
     if administrator is None or (said is not None and said.code != Code.NOT_ALLOWED):
         return said
     shown = await room.administration.sees(administrator, entry.record)
@@ -175,10 +177,14 @@ def _with_site(room: HandleRoom, entry: Entry) -> Entry:
 
 
 def _referral(room: HandleRoom, caller: Caller, message: Message, handle: str, referred: Referred) -> Said:
-    """The site of the enterprise's own node (303), or that this node is not responsible where no referral is wanted."""
+    """The site of the enterprise's own node (303) or the name of its service (302), or that this node is not responsible where no
+    referral is wanted."""
     resolver = room.resolver
     if message.header.flags & Flag.DNRF:
         return refusal(Code.NOT_RESPONSIBLE, "answered by the own node of its enterprise / 由企业自有节点解析")
+    if referred.service is not None:
+        resolver.tally.add(referred.prefix.key, caller.door, Outcome.REFERRED, caller.probe)
+        return Said(Code.SERVICE_REFERRAL, text(referred.service) + encode_values(()))
     try:
         site = site_from_json(referred.site).encode()
     except Malformed:

@@ -13,6 +13,7 @@ from resolver.handle.challenges import Challenges
 from resolver.handle.identity import Identity
 from resolver.handle.logins import Logins
 from resolver.handle.sessions import Sessions
+from resolver.handle.trusting import Trusting
 from resolver.room import Resolver
 from resolver.usage.tally import Door
 
@@ -29,6 +30,7 @@ class HandleRoom:
     exchange_bits: int  # the least that a key may have by which another is exchanged
     udp_administration: bool = False
     login_seconds: float = 86_400.0
+    trusting: Trusting | None = None  # where roots are configured
     # Signing takes a thousand times as long as answering: strangers who ask for it wait for each other, not all for them.
     signing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
@@ -66,6 +68,7 @@ class Said:
     op: int | None = None
     digest: bool = False
     more: bool = False  # CONT: another message of this answer follows
+    trusty: bool = False  # the values are those that were signed
 
 
 def refusal(code: Code, text: str = "") -> Said:

@@ -36,7 +36,7 @@ from node.handle_client import HandleConnection, request
 from registry.handle.setting_up import AdministratorWish, parse_administrator, set_administrator
 from tests.handle_caller import SECRET, administer
 from tests.handle_wire_caller import Proof, administer_over, answer_to, by_key, by_secret, challenge_of
-from tests.harness import Node, at, free_port, until, worker_here
+from tests.harness import Api, Node, at, free_port, until, worker_here
 
 HOST = "127.0.0.1"
 PREFIX = "20.500.12345"
@@ -372,3 +372,30 @@ async def test_prefixes_are_homed_by_administrators_of_the_server_alone(
     for op in (Op.HOME, Op.UNHOME):
         [refused] = await administer_over(connection, request(op, Named(f"0.NA/{node.prefix}").encode()), ADMIN, PROOF)
         assert refused.header.code == Code.NOT_ALLOWED
+
+
+async def test_limits_have_the_codes_that_the_national_system_knows(node: Node) -> None:
+    """603: of a day, 604: in all, 605: of prefixes."""
+    server = "300:0.NA/88.118"
+    for who in (server, ADMIN):
+        await administer(node.settings, who)
+    update = {"http_port": free_port(), "handle_port": free_port(), "enterprise_prefixes": 2}
+    settings = node.settings.model_copy(update=update)
+    async with worker_here(settings, 1) as base_url, HandleConnection(HOST, settings.handle_port) as there:
+
+        async def code(asked: Message, who: str) -> int:
+            return (await administer_over(there, asked, who, PROOF))[-1].header.code
+
+        homing = [request(Op.HOME, Named(f"0.NA/20.500.77{number}").encode()) for number in (7, 7, 8)]
+        assert [await code(asked, server) for asked in homing] == [1, 1, Code.PREFIX_LIMIT]
+        operator = Api(base_url, node.operator.session, node.operator.key)
+        whose = (await operator.get(f"/api/v1/prefixes/{PREFIX}")).json["enterprise_id"]
+        given = [{"enterprise_id": whose, "prefix": f"{PREFIX}.{number}"} for number in range(2)]
+        answers = [await operator.post("/api/v1/prefixes", wish) for wish in given]
+        assert [(one.status, one.json.get("slug")) for one in answers] == [(201, None), (403, "prefix-limit")]
+        told = []
+        for limit in ("registrations_per_day", "registrations_total"):
+            assert (await operator.put(f"/api/v1/quotas/enterprises/{whose}", {limit: 1})).status == 200
+            for name in ("a", "b"):
+                told.append(await code(creating(f"{PREFIX}/{limit}-{name}"), ADMIN))
+        assert told == [1, Code.DAILY_LIMIT, Code.REGISTRATION_LIMIT, Code.REGISTRATION_LIMIT]

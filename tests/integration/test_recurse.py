@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from core.handle.codes import Code
 from core.handle.reader import text
 from core.handle.wire_value import WireValue, encode_values
 from core.identifier import parse_identifier
+from node.cli import _parser as parser
 from node.operations import keeper_of, monitor_of
 from node.recurse_command import Walk, _said, lines, resolve_from
 from resolver.recursion import Recursion
@@ -78,6 +80,40 @@ async def test_from_the_top_level_to_the_enterprise_end_to_end(peered: tuple[Pee
     assert not missing.found and way(missing)[-1] == ("88.118.8/none", 100)
     foreign = await resolve_from(top, "77.1/x")
     assert not foreign.found and way(foreign) == [("0.NA/77.1", 100)]
+
+
+async def test_a_service_is_found_first_and_then_the_site_that_it_names(
+    peered: tuple[Peered, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `biaojie recurse` and `biaojie handle resolve` do, and HTTP."""
+    found, port = peered
+    node = found.node
+    path = f"/api/v1/prefixes/{node.stranger_prefix}/hosting"
+    site = (await node.operator.get(f"/api/v1/prefixes?after={node.prefix}")).json["items"][0]["site"]
+    value = {"index": 3, "type": "HS_SITE", "data": {"format": "site", "value": site}}
+    service = {"identifier": "88.118.8/service", "values": [value]}
+    assert (await node.owner.post("/api/v1/identifiers", service)).status == 201
+    hosted = await node.operator.put(path, {"hosting": "own-node", "service": "88.118.8/service"})
+    assert hosted.status == 200, hosted.body
+    walk = await resolve_from(("127.0.0.1", port, "tcp"), "88.118.9/OWN-1")
+    assert walk.found and way(walk) == [
+        ("0.NA/88.118.9", 1), ("88.118.9/OWN-1", 302), ("0.NA/88.118.8", 1), ("88.118.8/service", 1), ("88.118.9/OWN-1", 1),
+    ]  # fmt: skip
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        options = parser().parse_args(["handle", "resolve", "88.118.9/OWN-1", *arguments])
+        return await options.run(node.settings, options), capsys.readouterr().out
+
+    status, said = await run()
+    assert (
+        status == 0
+        and "企业节点" in said
+        and f"← tcp://127.0.0.1:{site['servers'][0]['interfaces'][0]['port']}" in said
+    )
+    status, said = await run("--udp", "--json")
+    assert (status, json.loads(said)["responseCode"]) == (0, 1) and json.loads(said)["answered_by"].startswith("udp")
+    status, said = await run("--no-follow")
+    assert status == 0 and "302" in said and "88.118.8/service" in said
 
 
 async def test_who_asks_for_an_identifier_is_referred_and_nothing_else_is_answered(peered: tuple[Peered, int]) -> None:

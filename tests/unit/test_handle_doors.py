@@ -12,8 +12,8 @@ from core.handle.message import Message
 from core.sealing import Vault
 from core.shared_cache import SharedCache
 from node.console import Refused
+from node.handle_asking import server_of
 from node.handle_client import request
-from node.handle_command import server_of
 from node.handle_key import key_file, own_identity, rotate_key
 from node.listening import PortError, hold_handle_ports
 from resolver.handle.batches import AT_ONCE, Batches, ManyAtOnce, OneByOne
