@@ -12,7 +12,7 @@ import logging
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -37,6 +37,7 @@ _MOST_TTL, _NEGATIVE_SECONDS = 3_600.0, 5.0
 _FAILURES, _BROKEN_SECONDS, _MOST_PEERS = 3, 10.0, 1_000
 _FOUND, _MISSING, _REFERRALS = (1, 200), 100, (302, 303)
 _ENTRY_BYTES = 500
+_LONGEST_NAME = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,14 @@ class _PublicOnly(AbstractResolver):
 
 
 class Recursion:
-    """One for each worker. `cache_bytes` bounds what is kept; 0 keeps nothing."""
+    """One for each worker. `cache_bytes` bounds what is kept; 0 keeps nothing. `responsible(prefix)`: the address of the node that
+    the bootstrap registry names, which is asked first."""
 
-    def __init__(self, top_level_url: str, *, cache_bytes: int, private_addresses: bool) -> None:
-        self._top = top_level_url
+    def __init__(
+        self, top_level_url: str, *, cache_bytes: int, private_addresses: bool,
+        responsible: Callable[[str], str | None] | None = None,
+    ) -> None:  # fmt: skip
+        self._top, self._responsible = top_level_url, responsible
         self._cache_bytes = cache_bytes
         self._private = private_addresses
         self._kept: OrderedDict[str, tuple[float, int, Foreign]] = OrderedDict()
@@ -92,7 +97,7 @@ class Recursion:
             if (flight := self._flights.get(name)) is None:
                 if len(self._flights) >= _MOST_FLIGHTS:
                     raise RecursionFailed("Too many onward questions are under way", "进行中的递归查询过多")
-                flight = self._flights[name] = asyncio.ensure_future(self._ask(name))
+                flight = self._flights[name] = asyncio.ensure_future(self._ask(name, identifier.prefix))
                 flight.add_done_callback(lambda done: self._landed(name, done))
             found = await asyncio.shield(flight)
         if found.body is None:
@@ -106,11 +111,11 @@ class Recursion:
         if not done.cancelled():
             done.exception()  # seen: whoever waited has it too
 
-    async def _ask(self, name: str) -> Foreign:
+    async def _ask(self, name: str, prefix: str) -> Foreign:
         way: list[str] = []
         try:
             async with asyncio.timeout(_WHOLE_SECONDS):
-                found = await self._follow(name, way)
+                found = await self._straight(name, prefix, way) or await self._follow(name, way, set(), self._top)
         except (_PeerFailed, TimeoutError) as wrong:
             why = str(wrong) or "no answer in time"
             raise RecursionFailed(
@@ -120,11 +125,26 @@ class Recursion:
         self._keep(name, found)
         return found
 
-    async def _follow(self, name: str, way: list[str]) -> Foreign:
-        base = self._top
+    async def _straight(self, name: str, prefix: str, way: list[str]) -> Foreign | None:
+        """From the node that the bootstrap registry names; None where it names none, or that does not answer as it should."""
+        there = self._responsible(prefix) if self._responsible is not None else None
+        if there is None or there == self._top:
+            return None
+        try:
+            return await self._follow(name, way, set(), there)
+        except _PeerFailed:
+            return None
+
+    async def _follow(self, name: str, way: list[str], asked: set[tuple[str, str]], base: str) -> Foreign:
+        """From `base` on. `way` and `asked` are of the whole question, of what services are looked for on it too."""
+        trusted = base == self._top
         while True:
+            if (base, name) in asked or len(way) >= MAX_HOPS:
+                raise _PeerFailed("the referrals do not end")
+            asked.add((base, name))
             way.append(base)
-            said = await self._hop(base, name, trusted=len(way) == 1)
+            said = await self._hop(base, name, trusted=trusted)
+            trusted = False
             code = said.get("responseCode")
             if code in _FOUND:
                 return Foreign(said, tuple(way))
@@ -133,10 +153,11 @@ class Recursion:
             if code not in _REFERRALS:
                 raise _PeerFailed(f"{base} answered with responseCode {str(code)[:10]}")
             following = _site_of(said)
+            if following is None and (service := _service_of(said)) is not None:
+                served = await self._follow(service, way, asked, self._top)
+                following = _site_of(served.body or {})
             if following is None:
                 raise _PeerFailed(f"{base} referred to a site without an HTTP interface")
-            if following in way or len(way) >= MAX_HOPS:
-                raise _PeerFailed("the referrals do not end")
             base = following
 
     async def _hop(self, base: str, name: str, *, trusted: bool) -> dict[str, Any]:
@@ -213,6 +234,17 @@ def _site_of(said: dict[str, Any]) -> str | None:
             site = data.get("value") if isinstance(data, dict) else None
             if isinstance(site, dict) and (base := site_address(site)) is not None:
                 return base
+    return None
+
+
+def _service_of(said: dict[str, Any]) -> str | None:
+    """The service that the values name in place of a site."""
+    for value in said.get("values", []):
+        if isinstance(value, dict) and value.get("type") in ("HS_SERV", "HS_SERV.PREFIX"):
+            data = value.get("data")
+            named = data.get("value") if isinstance(data, dict) else data
+            if isinstance(named, str) and 0 < len(named) <= _LONGEST_NAME:
+                return named
     return None
 
 

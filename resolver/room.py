@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.access import Prefix
 from core.directory import Directory
@@ -22,6 +23,7 @@ from core.identifier import Identifier, fold_case, parse_identifier
 from core.record import Record
 from core.values import HandleValue
 from core.visibility import ANYBODY, Viewer, visible
+from resolver.iiidap.bootstrap import Bootstrap
 from resolver.lookup import Lookup
 from resolver.memory import ALIAS, Entry
 from resolver.recursion import Recursion
@@ -47,6 +49,7 @@ class Resolver:
     worker: int = 0
     recursion: Recursion | None = None
     base_url: str = ""
+    bootstrap: Bootstrap | None = None
 
     def key(self, identifier: Identifier) -> str:
         """The canonical key by the rule of the identifier's prefix.
@@ -68,12 +71,18 @@ class Resolver:
             raise _answered_elsewhere(identifier, above)
         if of_prefix is not None or self.is_below_ours(below):
             return identifier.key()
-        raise NotResponsible(
-            f"The prefix {identifier.prefix} is not served by this node, which has {self.node_prefix}",
-            f"本节点（{self.node_prefix}）不提供前缀 {identifier.prefix} 的解析",
-            handle=str(identifier),
-            responseCode=NotResponsible.handle_code,
-        )
+        raise self._not_responsible(identifier)
+
+    def _not_responsible(self, identifier: Identifier) -> NotResponsible:
+        """Naming the node that is, where this node's copy of the bootstrap registry knows it."""
+        en = f"The prefix {identifier.prefix} is not served by this node, which has {self.node_prefix}"
+        zh = f"本节点（{self.node_prefix}）不提供前缀 {identifier.prefix} 的解析"
+        extra: dict[str, Any] = {"handle": str(identifier), "responseCode": NotResponsible.handle_code}
+        there = self.bootstrap.base_of(identifier.prefix) if self.bootstrap is not None else None
+        if there is not None:
+            extra["responsible"] = {"iiidap": there}
+            en, zh = f"{en}; the top level names {there} as responsible", f"{zh}；国家顶级节点登记的负责节点为 {there}"
+        return NotResponsible(en, zh, **extra)
 
     def is_below_ours(self, prefix_key: str) -> bool:
         """A prefix that nobody has, below the node's own or below one given here, foreign ones included."""

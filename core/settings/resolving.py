@@ -50,8 +50,9 @@ class ResolvingSettings(BaseSettings):
     )
     iiidap_bootstrap_url: str = setting(
         "",
-        "Where the top level serves its IIIDAP bootstrap registry; it is believed, so name it with care",
-        "顶级节点 IIIDAP 引导登记的地址；其内容将被采信，请谨慎填写",
+        "Where the top level serves its IIIDAP bootstrap registry; it is believed, so name it with care: recursion asks the nodes "
+        "that it names first, and who asks about a foreign prefix is told of them",
+        "顶级节点 IIIDAP 引导登记的地址；其内容将被采信，请谨慎填写：递归优先询问其中登记的节点，查询外部前缀时亦据此告知负责节点",
     )
     recursion: bool = setting(
         False,

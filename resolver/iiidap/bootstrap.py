@@ -1,5 +1,5 @@
 """The bootstrap registry of the top level: which node answers IIIDAP queries about which prefixes (draft
-mcd-identifier-access-authority). Reading and matching are pure; `Bootstrap` fetches and keeps it.
+mcd-identifier-access-authority). Reading and matching are pure; `Bootstrap` fetches and keeps it, beside requests and never in one.
 """
 
 from __future__ import annotations
@@ -7,17 +7,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import aiohttp
 import orjson
 
+from core.database import STORE_FAILURES
+from core.errors import StoreUnavailable
+from core.sqlfiles import load_sql
+
 log = logging.getLogger(__name__)
+_SQL = load_sql("resolver", "bootstrap.sql")
+_LOST: tuple[type[BaseException], ...] = (*STORE_FAILURES, StoreUnavailable)
 MAX_BYTES = 4 * 1024 * 1024
 _MOST_ENTRIES = 100_000
-_FETCH_SECONDS = 3.0
+_FETCH_SECONDS, _LOOK_SECONDS = 3.0, 5.0
 _LEAST_SECONDS, _MOST_SECONDS, _RETRY_SECONDS = 60.0, 86_400.0, 30.0
 _MAX_AGE = re.compile(r"max-age=([0-9]{1,9})")
 _URL = re.compile(r"https?://[!-~]{1,1000}/")
@@ -52,30 +58,55 @@ def longest_match(services: Mapping[str, str], prefix: str) -> str | None:
 
 
 class Bootstrap:
-    """One for each worker. An older copy is used for as long as no newer one can be had."""
+    """One for each worker, of the copy that stands in PostgreSQL: it outlives a top level that is away, and the worker. `own`: our
+    own base URL, which is nobody else's."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, pool: Any, own: str) -> None:
+        self._url, self._pool, self._own = url, pool, own
         self._services: dict[str, str] = {}
-        self._good_until = 0.0
-        self._fetching = asyncio.Lock()
+        self._fetched_at: datetime | None = None
 
-    async def base_of(self, prefix: str) -> str | None:
-        """Where to ask about a foreign prefix, None where nobody is known."""
-        if time.monotonic() >= self._good_until:
-            async with self._fetching:  # those that come meanwhile wait for the one that fetches, 3 s at most
-                if time.monotonic() >= self._good_until:
-                    await self._fetch()
-        return longest_match(self._services, prefix)
+    def base_of(self, prefix: str) -> str | None:
+        """Where IIIDAP queries about a foreign prefix go, None where nobody is known."""
+        base = longest_match(self._services, prefix)
+        return None if base == self._own else base
+
+    def resolver_of(self, prefix: str) -> str | None:
+        """Where the node that is responsible probably resolves: the registry names its IIIDAP service, and a node as this one is has
+        both under one address."""
+        base = self.base_of(prefix)
+        return None if base is None else base.removesuffix("iiidap/").rstrip("/")
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            try:
+                await self.look()
+            except _LOST as lost:
+                log.info("the copy of the bootstrap registry waits for PostgreSQL: %s", lost or type(lost).__name__)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Fetch it where it is due and nobody else does, and take what stands there now. Raises as asyncpg does."""
+        standing = await self._pool.fetchrow(_SQL["bootstrap_standing"], self._url)
+        if (standing is None or standing["due"]) and await self._pool.fetchval(
+            _SQL["claim_bootstrap"], self._url, _RETRY_SECONDS
+        ):
+            await self._fetch()
+        elif standing is None or standing["fetched_at"] == self._fetched_at:
+            return
+        row = await self._pool.fetchrow(_SQL["bootstrap"], self._url)
+        if row is not None:
+            self._services, self._fetched_at = orjson.loads(row["services"]), row["fetched_at"]
 
     async def _fetch(self) -> None:
         try:
             async with asyncio.timeout(_FETCH_SECONDS):
-                self._services, seconds = await self._fetched()
+                services, seconds = await self._fetched()
         except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as wrong:
             log.warning("the IIIDAP bootstrap registry cannot be read: %s", wrong or type(wrong).__name__)
-            seconds = _RETRY_SECONDS
-        self._good_until = time.monotonic() + seconds
+        else:
+            await self._pool.execute(_SQL["keep_bootstrap"], self._url, orjson.dumps(services).decode(), seconds)
 
     async def _fetched(self) -> tuple[dict[str, str], float]:
         async with (

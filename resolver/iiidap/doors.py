@@ -76,7 +76,7 @@ async def by_identifier(request: web.Request, ask: Ask) -> web.Response:
     prefix = read_prefix(ask.raw_path.removeprefix(f"{_BASE}identifier/"))
     found = await iiidap.data.of_prefix(prefix)
     if found is None:
-        if (elsewhere := await _elsewhere(request, iiidap, prefix)) is not None:
+        if (elsewhere := _elsewhere(request, iiidap, prefix)) is not None:
             return elsewhere
         raise PrefixUnknown(f"There is no registration data of {prefix}", f"未找到标识 {prefix} 的登记数据")
     return await _whole(iiidap, principal, found, [])
@@ -147,12 +147,12 @@ def _sight(principal: Principal | None, found: Registration) -> Sight:
     return Sight.PARTNER
 
 
-async def _elsewhere(request: web.Request, iiidap: Iiidap, prefix: str) -> web.Response | None:
+def _elsewhere(request: web.Request, iiidap: Iiidap, prefix: str) -> web.Response | None:
     """The redirect of a foreign prefix to the node that the bootstrap registry names."""
     if iiidap.bootstrap is None or request.app[RESOLVER].is_below_ours(prefix):
         return None
-    base = await iiidap.bootstrap.base_of(prefix)
-    if base is None or base == iiidap.base:
+    base = iiidap.bootstrap.base_of(prefix)
+    if base is None:
         return None
     location = f"{base}identifier/{in_path(prefix)}"
     return web.Response(status=302, headers={"Location": location, "Access-Control-Allow-Origin": "*"})

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from tests.applicant import taken_aboard
 from tests.conftest import Servers
-from tests.harness import Answer, Api, Node, settings_for, take_aboard, worker_here
+from tests.harness import Answer, Api, Node, free_port, settings_for, take_aboard, until, worker_here
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "conformance" / "iiidap"
 
@@ -196,6 +196,11 @@ async def test_foreign_prefixes_are_redirected_by_the_bootstrap_registry(
         )  # fmt: skip
         async with worker_here(settings) as base_url:
             anybody = Api(base_url, session)
+
+            async def known() -> bool:  # fetched beside requests, into PostgreSQL, by one of the workers
+                return (await ask(anybody, "identifier/88.608.0042")).status == 302
+
+            await until(known, 10)
             moved = await ask(anybody, "identifier/88.608.0042")
             assert (moved.status, moved.headers["Location"]) == (
                 302,
@@ -205,7 +210,14 @@ async def test_foreign_prefixes_are_redirected_by_the_bootstrap_registry(
             assert moved.headers["Location"] == "https://iiidap.eln.example.com/identifier/88.608.0099"
             assert (await ask(anybody, "identifier/88.6080")).status == 404
             assert (await ask(anybody, "identifier/88.118.77")).status == 404, "ours to know"
+            foreign = await anybody.get("/api/handles/88.608.0042%2FX")
+            assert (foreign.status, foreign.json["slug"]) == (400, "not-responsible")
+            assert foreign.json["responsible"] == {"iiidap": "https://sln.example.com/iiidap/"}
+            assert "responsible" not in (await anybody.get("/api/handles/77.1%2FX")).json
             assert asked == 1, "cached"
+    async with worker_here(settings.model_copy(update={"http_port": free_port(), "handle_port": 0})) as base_url:
+        anybody = Api(base_url, session)
+        await until(known, 10)  # the copy outlives the top level that gave it, and the worker
 
 
 async def test_a_registry_that_is_away_costs_a_404(

@@ -306,3 +306,40 @@ async def test_a_handle_client_is_resolved_onwards_where_it_asks_for_it(
             assert answer.header.code == code
             if indexes:
                 assert [value.index for value in decode_valued(answer.body).values] == indexes
+
+
+async def test_a_service_is_looked_up_from_the_top_and_its_site_asked(peers: Peers) -> None:
+    there = await peers.start(lambda request: FOUND)
+    named = {"type": "HS_SERV", "data": {"format": "string", "value": "20.500.9/service"}}
+
+    def top(request: web.Request) -> dict[str, Any]:
+        if request.path.endswith("/service"):
+            return referral(there) | {"responseCode": 1}
+        return {"responseCode": 302, "handle": str(NAME), "values": [named]}
+
+    base = await peers.start(top)
+    found = await recursion(base).resolve(NAME)
+    assert found.body == FOUND and found.way == (base, base, there)
+    assert peers.asked[1] == "/api/handles/20.500.9/service"
+
+
+async def test_a_service_that_names_itself_ends(peers: Peers) -> None:
+    named = {"type": "HS_SERV", "data": {"format": "string", "value": str(NAME)}}
+    base = await peers.start(lambda request: {"responseCode": 302, "values": [named]})
+    with pytest.raises(RecursionFailed, match="do not end"):
+        await recursion(base).resolve(NAME)
+    assert len(peers.asked) == 1
+
+
+async def test_the_node_that_the_bootstrap_registry_names_is_asked_first(peers: Peers) -> None:
+    there = await peers.start(lambda request: FOUND)
+    top = await peers.start(lambda request: referral(there))
+    found = await recursion(top, responsible=lambda prefix: there if prefix == NAME.prefix else None).resolve(NAME)
+    assert found.body == FOUND and found.way == (there,)
+    wrong = await peers.start(lambda request: web.Response(status=404, text="no resolver here"))
+    for answer in (wrong, "http://127.0.0.1:9", None, top):
+        way = (await recursion(top, responsible=lambda _, answer=answer: answer).resolve(NAME)).way
+        assert way[-2:] == (top, there) and len(way) == (3 if answer in (wrong, "http://127.0.0.1:9") else 2)
+    private = recursion(top, responsible=lambda _: there, private_addresses=False)
+    with pytest.raises(RecursionFailed):  # no more is believed of it than of a referral
+        await private.resolve(NAME)
