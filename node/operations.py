@@ -20,16 +20,20 @@ from sync.access.signed_http import SignedHttp
 from sync.monitoring.heartbeat import Service
 from sync.monitoring.monitor import Monitor, Node
 from sync.monitoring.statistics import Sealer, Sealing
-from sync.operations.shapes import MOST_DOCUMENT_BYTES
+from sync.operations.shapes import MEDIA_TYPE, MOST_DOCUMENT_BYTES
 from sync.signing.keys import KeyUnusable, Signer, Verifier, load_signer
-from sync.takeover.doors import TakeoverDoor
+from sync.takeover.comparing import Comparison
+from sync.takeover.doors import OrderDesk, TakeoverDoor
+from sync.takeover.flow import Flow
+from sync.takeover.handing_back import HandingBack
 from sync.takeover.keeper import Keeper
 from sync.takeover.orders import Orders
-from sync.takeover.standby import Standby, compare
+from sync.takeover.standby import Put, Standby
 
 log = logging.getLogger(__name__)
 _HEALTH_SECONDS = 2.0
 _STANDBY = "standby"
+_COMPARE_SECONDS = 600.0  # both ends add up tens of millions
 
 
 def monitor_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | None = None) -> Monitor | None:
@@ -66,12 +70,12 @@ def operations_address(settings: Settings) -> TopLevelAddress | None:
     return TopLevelAddress(found.scheme, found.host, found.port, found.path if "/" in given else "")
 
 
-def signed_http(settings: Settings, address: TopLevelAddress) -> SignedHttp:
-    """Raises `Refused`."""
+def signed_http(settings: Settings, address: TopLevelAddress, timeout_seconds: float = 0.0) -> SignedHttp:
+    """`timeout_seconds`: of what takes longer than usual. Raises `Refused`."""
     key = current_key(settings.data_dir)
     return SignedHttp(
-        key.app_id, signer_of(settings), pinned_keys(settings), timeout_seconds=settings.peering_timeout_seconds,
-        tls=tls_of(settings, address),
+        key.app_id, signer_of(settings), pinned_keys(settings),
+        timeout_seconds=max(timeout_seconds, settings.peering_timeout_seconds), tls=tls_of(settings, address),
     )  # fmt: skip
 
 
@@ -119,16 +123,21 @@ def orders_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | Non
     """Raises `Refused`."""
     automatic = settings.takeover_acceptance == "automatic"
     return Orders(
-        pool, settings.node_prefix, signer_of(settings), pinned_keys(settings), automatic=automatic, compare=compare,
-        clock=clock,
-    )  # fmt: skip
+        pool, settings.node_prefix, signer_of(settings), pinned_keys(settings), automatic=automatic, clock=clock
+    )
+
+
+def handing_back_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | None = None) -> HandingBack:
+    """Raises `Refused`."""
+    return HandingBack(pool, settings.node_prefix, signer_of(settings), pinned_keys(settings), clock)
 
 
 def takeover_door(settings: Settings, pool: Any) -> TakeoverDoor:
     """Closed where there is no peering, no key of ours, or none pinned of the top level's."""
     try:
         if settings.peering_url and (keys := pinned_keys(settings)):
-            return TakeoverDoor(pool, keys, orders_of(settings, pool), signer_of(settings))
+            desk = OrderDesk(orders_of(settings, pool), handing_back_of(settings, pool), signer_of(settings))
+            return TakeoverDoor(pool, keys, desk)
     except Refused as wrong:
         log.warning("orders of the top level are not taken: %s", wrong.message_en)
     return TakeoverDoor(pool, {})
@@ -143,23 +152,37 @@ def pinned_keys(settings: Settings) -> dict[str, Verifier]:
 
 
 def standby_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | None = None) -> Standby | None:
-    """None where the top level takes no signed HTTP. Its caller closes `http`. Raises `Refused`."""
+    """None where the top level takes no signed HTTP. Its caller closes it. Raises `Refused`."""
     address = operations_address(settings)
     if address is None:
         return None
     http = signed_http(settings, address)
-    base_url = f"{address.url}/ops/v1/standby"
-
-    async def put(path: str, body: bytes, media_type: str) -> tuple[int, bytes]:
-        answer = await http.send("PUT", f"{base_url}/{path}", body, media_type, MOST_DOCUMENT_BYTES)
-        return answer.status, answer.body
-
     folder = settings.data_dir.resolve() / _STANDBY
+    put = _sending(http, "PUT", f"{address.url}/ops/v1/standby/")
     return Standby(pool, settings.node_prefix, signer_of(settings), put, http.close, folder, clock)
 
 
 def keeper_of(settings: Settings, pool: Any, clock: Callable[[], datetime] | None = None) -> Keeper | None:
     """None where the top level takes no signed HTTP. Raises `Refused`."""
-    standby = standby_of(settings, pool, clock)
-    every, soon = timedelta(hours=settings.standby_hours), timedelta(minutes=settings.standby_prefix_minutes)
-    return None if standby is None else Keeper(pool, orders_of(settings, pool, clock), standby, every, soon, clock)
+    standby, address = standby_of(settings, pool, clock), operations_address(settings)
+    if standby is None or address is None:
+        return None
+    flowing, asking = signed_http(settings, address), signed_http(settings, address, _COMPARE_SECONDS)
+    url, sln = f"{address.url}/ops/v1/standby/", settings.node_prefix
+    flow = Flow(pool, sln, _sending(flowing, "PUT", url), settings.standby_changes_percent, clock)
+    ask = _sending(asking, "POST", url)
+    comparison = Comparison(sln, lambda body: ask(f"{sln}/question", body, MEDIA_TYPE))
+    keeper = Keeper(
+        pool, orders_of(settings, pool, clock), handing_back_of(settings, pool, clock), standby, flow, comparison,
+        timedelta(seconds=settings.standby_change_seconds),
+    )  # fmt: skip
+    keeper.closing += [flowing.close, asking.close]
+    return keeper
+
+
+def _sending(http: SignedHttp, method: str, base_url: str) -> Put:
+    async def send(path: str, body: bytes, media_type: str) -> tuple[int, bytes]:
+        answer = await http.send(method, base_url + path, body, media_type, MOST_DOCUMENT_BYTES)
+        return answer.status, answer.body
+
+    return send

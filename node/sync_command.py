@@ -20,10 +20,12 @@ from node.peering import require_address, transport_of
 from node.personal_data import with_found_key
 from node.preflight import connect_database
 from node.running import require_database, with_running
+from node.standby_lines import read_standby, standby_lines
 from sync.access.status import poll_now, read_status, send_now
 from sync.escrow import keeper as escrow_keeper
 from sync.monitoring.statistics import go_on
 from sync.monitoring.statistics import rewind as rewind_statistics
+from sync.takeover.flow import rewind as rewind_changes
 
 
 async def run(settings: Settings, _: argparse.Namespace) -> int:
@@ -40,10 +42,9 @@ async def status(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         say(orjson.dumps(said, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode())
         return 0
+    lines = status_lines(said) + monitoring_lines(said["monitoring"]) + standby_lines(said["standby"])
     say(
-        "\n".join(
-            status_lines(said) + monitoring_lines(said["monitoring"]) + escrow_command.status_lines(said["escrow"])
-        )
+        "\n".join(lines + escrow_command.status_lines(said["escrow"]))
     )  # at once: who reads the first line only does not break it
     return 0
 
@@ -66,9 +67,12 @@ async def send(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def rewind(settings: Settings, options: argparse.Namespace) -> int:
-    """Statistics from a number on; what was frozen stays as it is, so nothing is counted twice."""
-    again = await _at_database(settings, lambda connection: rewind_statistics(connection, options.sequence))
-    say(f"biaojie: {again:,} statistics are sent again 将重新上报 {again:,} 份统计")
+    """Statistics, or changes of standby data, from a number on; what was frozen stays as it is, so nothing counts twice."""
+    changes = options.subject == "changes"
+    work = rewind_changes if changes else rewind_statistics
+    again = await _at_database(settings, lambda connection: work(connection, options.sequence))
+    en, zh = ("documents of changes", "变更报文") if changes else ("statistics", "统计")
+    say(f"biaojie: {again:,} {en} are sent again 将重新上报 {again:,} 份{zh}")
     return 0
 
 
@@ -145,8 +149,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             "compare with the top level's copy by digests 与国家顶级节点副本按摘要对账",
         )
     )
-    verb("rewind", rewind, "send statistics again from a number on 从指定序号起重新上报统计").add_argument(
-        "sequence", type=int, help="first number 起始序号"
+    again = verb("rewind", rewind, "send statistics or changes again from a number on 从指定序号起重新上报统计或变更")
+    again.add_argument("sequence", type=int, help="first number 起始序号")
+    again.add_argument(
+        "subject",
+        nargs="?",
+        choices=("statistics", "changes"),
+        default="statistics",
+        help="statistics (usual), or changes of standby data 统计或备援数据的变更",
     )
     drill_command.add_options(
         verb("drill", drill_command.run_drill, "rehearse the acceptance against the box 对接验收演练")
@@ -164,7 +174,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 async def _standing(connection: Any) -> dict[str, Any]:
-    more = {"monitoring": await read_monitoring(connection), "escrow": await escrow_keeper.read_status(connection)}
+    more = {
+        "monitoring": await read_monitoring(connection),
+        "standby": await read_standby(connection),
+        "escrow": await escrow_keeper.read_status(connection),
+    }
     return await read_status(connection) | more
 
 

@@ -15,7 +15,7 @@ from node.operations import orders_of, standby_of
 from node.peering import require_address
 from node.running import require_database, with_running
 from sync.access.transport import NotSent, OutcomeUnknown
-from sync.takeover.orders import SQL
+from sync.takeover.order_book import SQL
 from sync.takeover.standby import Refused as NotTaken
 
 _MOST = 20

@@ -107,19 +107,20 @@ class PeeringSettings(BaseSettings):
         "`biaojie sync takeover accept`",
         "国家顶级节点接管命令（签名有效）的会签方式：`automatic` 由本节点立即会签，`operator` 由运营人员执行 `biaojie sync takeover accept`",
     )
-    standby_hours: float = setting(
-        24.0,
-        "How often standby data is sent to the top level, beside after each accepted deposit; 0: only when it takes over, or by command",
-        "向国家顶级节点更新备援数据的间隔（小时），每次托管通过核验后另行更新；0 表示仅在接管时或手动执行",
+    standby_change_seconds: float = setting(
+        30.0,
+        "How often changes of prefixes and identifiers are sent to the top level, which answers from them when it takes over; "
+        "0: only while it does, or by command",
+        "向国家顶级节点同步前缀与标识变更的间隔（秒），接管时以此应答；0 表示仅在接管期间或手动执行",
         ge=0,
-        le=720,
+        le=3_600,
     )
-    standby_prefix_minutes: float = setting(
-        15.0,
-        "How long after the last time standby data is sent again where prefixes have changed",
-        "前缀有变更时，距上次发送备援数据多久后再次发送（分钟）",
-        ge=0,
-        le=1_440,
+    standby_changes_percent: int = setting(
+        10,
+        "How many of all identifiers and prefixes may be sent as changes before the whole is sent anew, in percent",
+        "变更累计超过总量的多少（百分比）后重新发送全量备援数据",
+        ge=1,
+        le=100,
     )
 
     @field_validator("peering_url")

@@ -1,18 +1,21 @@
-"""4.2 Data synchronisation: what was registered is found from above, deposited, reconciled and restored."""
+"""4.2 Data synchronisation: what was registered is found from above, told as it changes, deposited, reconciled and restored."""
 
 from __future__ import annotations
 
 from node.drill.escrow import escrow
 from node.drill.evidence import Found
+from node.drill.flowing import FAULTS as FLOWING_FAULTS
+from node.drill.flowing import flowing
 from node.drill.stand import Stand
 
-FAULTS = ("clock skew", "cut before and after an upload", "HTTP errors", "an answer that is none")
+FAULTS = (*FLOWING_FAULTS, "clock skew", "cut before and after an upload")
 
 
 async def data(stand: Stand, found: Found) -> None:
     found.faults = FAULTS
     stand.turn()
     await _looked_up(stand, found)
+    await flowing(stand, found)
     await escrow(stand, found)
 
 

@@ -111,7 +111,7 @@ async def stand_on(settings: Settings, directory: Path) -> AsyncIterator[Stand]:
             "peering_url": box.url, "peering_user": toplevel_runner.USER, "peering_server_keys": box.server_key,
             "peering_client_id": toplevel_runner.CLIENT, "peering_password": SecretStr(box.password),
             "peering_poll_seconds": 0.2, "peering_idle_poll_seconds": 0.2, "peering_timeout_seconds": 5.0,
-            "toplevel_port": box.port,
+            "toplevel_port": box.port, "standby_change_seconds": 0.001,
         }
     )  # fmt: skip
     url, clock = peered.database_url.get_secret_value(), Clock()

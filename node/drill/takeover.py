@@ -10,7 +10,7 @@ from core.identifier import encode_path
 from node.drill.evidence import Found
 from node.drill.stand import Stand
 from sync.toplevel.app import signer_of
-from sync.toplevel.takeover_doors import spot_check
+from sync.toplevel.takeover_doors import random_record, spot_check
 from sync.toplevel.takeovers import Wish, hand_back, make_order, send_order
 
 FAULTS = ("node unreachable", "replayed order", "differences at the hand-back")
@@ -96,22 +96,17 @@ async def _meanwhile(stand: Stand, found: Found, known: str, new: str) -> None:
 
 
 async def _handed_back(stand: Stand, found: Found, order: dict[str, Any]) -> None:
-    before = await stand.pool.fetchval("SELECT digest FROM standby_snapshot ORDER BY made_at DESC LIMIT 1")
-    manifest = orjson.loads(
-        await stand.pool.fetchval("SELECT manifest FROM standby_snapshot WHERE digest = $1", before)
-    )
-    lost = {**manifest, "chunks": []}
-    keep = "UPDATE standby_snapshot SET manifest = $1 WHERE digest = $2"
-    await stand.pool.execute(keep, orjson.dumps(lost), before)  # as if this node held other data than the top level
+    spoilt = random_record(stand.desk, stand.account)  # as if the top level held other data than this node
+    number = stand.desk.store.one("standby_stream", app_id=stand.account["app_id"])["number"]
+    stand.desk.store.run("put_change", app_id=stand.account["app_id"], number=number, mark=1, **spoilt)
     answer = await _offer(stand, order)
     refused = answer.get("decision") == "refuse"
     found.check(
-        "存在差异时不收回解析",
-        "resolution is not taken back while anything differs",
-        refused,
+        "存在差异时不收回解析，并指明差异标识",
+        "resolution is not taken back while anything differs, and what differs is named",
+        refused and answer["reconcile"].get("impossible") == [spoilt["key"]],
         reconcile=answer.get("reconcile"),
     )
-    await stand.pool.execute(keep, orjson.dumps(manifest), before)
     answer = await _offer(stand, order)
     accepted = answer.get("decision") == "accept"
     found.check("核对一致后收回解析", "it is taken back when nothing differs", accepted, reconcile=answer.get("reconcile"),

@@ -25,6 +25,9 @@ Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Word = Annotated[str, Field(max_length=500)]
 OrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 SnapshotId = Annotated[str, Field(pattern=r"^\w{1,13}$")]
+Stream = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
+Key = Annotated[str, Field(max_length=1_000)]
+Range = Annotated[list[Key], Field(min_length=2, max_length=2)]  # the first key of it, and the first that is not
 Signatures = Annotated[list[dict[str, str]], Field(min_length=1, max_length=2)]
 
 
@@ -111,6 +114,56 @@ class ManifestReply(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, alias_generator=to_camel)
     result: Literal["accepted"]
     missing_chunks: Annotated[list[Annotated[int, Field(ge=1)]], Field(max_length=100_000)] = []
+
+
+class Changes(_Document):
+    """What changed since `base`, a whole set that holds everything up to the number `after`; each line a JSON text."""
+
+    kind: Literal["standby-changes"]
+    stream: Stream
+    number: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    base: SnapshotId
+    after: Count
+    watermark: Time
+    lines: Annotated[list[Annotated[str, Field(max_length=2**21)]], Field(max_length=10_000)]
+
+
+class ChangesReply(BaseModel):
+    """Only what is acted upon. `expect`: the number that is waited for, of a `gap`."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, alias_generator=to_camel)
+    kind: Literal["standby-changes-reply"]
+    stream: Stream
+    number: Count
+    result: Literal["accepted", "duplicate", "gap", "conflict", "no-base"]
+    expect: Annotated[int, Field(ge=1)] | None = None
+
+
+class Question(_Document):
+    """About what is held: sums of ranges of keys, or the marks of one range; of identifiers or of prefixes."""
+
+    kind: Literal["standby-question"]
+    stream: Stream
+    of: Literal["identifiers", "prefixes"]
+    ranges: Annotated[list[Range], Field(max_length=10_000)] = []
+    between: Range | None = None
+
+
+class Sums(BaseModel):
+    """`number`: of the last changes that are in it; of each range how many, and the sum of their marks: texts, as
+    they have more digits than JSON readers keep."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, alias_generator=to_camel)
+    number: Count
+    ranges: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+
+
+class Marks(BaseModel):
+    """Keys in their order, each with its mark."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, alias_generator=to_camel)
+    number: Count
+    marks: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
 
 
 class Standby(_Strict):

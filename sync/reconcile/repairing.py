@@ -20,6 +20,7 @@ from sync.reconcile.comparing import Difference, rows_there
 
 log = logging.getLogger(__name__)
 _INDEX = load_sql("sync", "takeover.sql")["index_changes"]
+_LOSE_POSITION = load_sql("sync", "standby.sql")["lose_position"]
 _MOST_VERSION = 2**31 - 2
 _SCAN_SECONDS = 3_600.0
 
@@ -55,6 +56,8 @@ async def repair_here(connection: Any, client: EscrowClient, sln: str, found: Di
         await connection.execute(_INDEX, keys)
         prefixes = sorted({key.partition("/")[0] for key in keys if key not in wrong})
         await connection.execute(SQL["count_again"], prefixes, timeout=_SCAN_SECONDS)
+        if found.there_only:  # they are as old as they were, and would not be looked for among the new
+            await connection.execute(_LOSE_POSITION, "identifiers came back by reconciliation", False)
         await connection.execute(SQL["audit_repair"], actor, sln, len(keys))
     return len(rows)
 

@@ -83,4 +83,6 @@ WHERE key IS NOT NULL AND status <> 2 AND NOT starts_with(key, '0.NA/') AND crea
 
 -- name: restored_now
 -- The hour that is running is the first that this node tells of: one that is over may have been told by the node that was lost.
+-- What the top level would answer from is sent whole, in a stream of another name.
+WITH placed AS (UPDATE standby_state SET seen = NULL, since = NULL, told_base = NULL, stream = gen_random_uuid(), number = 0)
 UPDATE monitoring_state SET restored_at = now(), settled_until = date_trunc('hour', now(), 'UTC')

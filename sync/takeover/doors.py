@@ -19,19 +19,29 @@ from sync.operations.shapes import MEDIA_TYPE, MOST_DOCUMENT_BYTES
 from sync.signing.keys import Signer, Verifier
 from sync.signing.message import Message, SignatureMalformed, read_parameters
 from sync.signing.request import NONCE_SECONDS, SignatureRefused, check_request, signed_reply
-from sync.takeover.orders import SQL, Orders, Said
+from sync.takeover.handing_back import HandingBack
+from sync.takeover.order_book import SQL, Said
+from sync.takeover.orders import Orders
 
 PATH = "/ntln/v1/takeover/orders"
 
 
 @dataclass(frozen=True, slots=True)
+class OrderDesk:
+    """Where orders and offers are answered, and what signs the answers."""
+
+    orders: Orders
+    handing_back: HandingBack
+    signer: Signer
+
+
+@dataclass(frozen=True, slots=True)
 class TakeoverDoor:
-    """`orders` and `signer` None: this node peers with nobody, and no key is pinned."""
+    """`desk` None: this node peers with nobody, or no key is pinned."""
 
     pool: Any
     keys: Mapping[str, Verifier]
-    orders: Orders | None = None
-    signer: Signer | None = None
+    desk: OrderDesk | None = None
 
 
 TAKEOVER: web.AppKey[TakeoverDoor] = web.AppKey("takeover", TakeoverDoor)
@@ -46,22 +56,22 @@ def add_routes(app: web.Application) -> None:
 async def receive(request: web.Request) -> web.Response:
     """A signed order; the acceptance, or 202 while an operator has not decided. Errors: those of `idis-ops/1`,
     `StoreUnavailable`."""
-    return await _served(request, lambda orders, body: orders.receive(body))
+    return await _served(request, lambda desk, body: desk.orders.receive(body))
 
 
 async def status(request: web.Request) -> web.Response:
     """How an order stands. Errors: as `receive`."""
     order = request.match_info["order"]
-    return await _served(request, lambda orders, _: orders.status(order))
+    return await _served(request, lambda desk, _: desk.orders.status(order))
 
 
 async def hand_back(request: web.Request) -> web.Response:
     """A signed offer; whether resolution is taken back. Errors: as `receive`."""
     order = request.match_info["order"]
-    return await _served(request, lambda orders, body: orders.hand_back(order, body))
+    return await _served(request, lambda desk, body: desk.handing_back.hand_back(order, body))
 
 
-async def _served(request: web.Request, answer: Callable[[Orders, bytes], Awaitable[Said]]) -> web.Response:
+async def _served(request: web.Request, answer: Callable[[OrderDesk, bytes], Awaitable[Said]]) -> web.Response:
     door = request.app[TAKEOVER]
     body = b""
     if request.method == "POST":
@@ -72,11 +82,11 @@ async def _served(request: web.Request, answer: Callable[[Orders, bytes], Awaita
         except (BodyTooLarge, BodyNotJson):
             return _plain("bad-message")
     with store_errors():
-        if door.orders is None or door.signer is None or not await _is_signed(door, request, body):
+        if door.desk is None or not await _is_signed(door, request, body):
             return _plain("bad-signature")
-        said = await answer(door.orders, body)
+        said = await answer(door.desk, body)
     headers = signed_reply(
-        door.signer, said.status, said.body, MEDIA_TYPE, request_id=request.headers.get("Idis-Request-Id", ""),
+        door.desk.signer, said.status, said.body, MEDIA_TYPE, request_id=request.headers.get("Idis-Request-Id", ""),
         nonce=secrets.token_urlsafe(18), now=int(time.time()),
     )  # fmt: skip
     return web.Response(status=said.status, body=said.body, headers=headers)

@@ -1,44 +1,37 @@
-"""Standby data: what the top level needs to answer in this node's place, in pieces that keep their bounds.
+"""A whole set of standby data, in pieces that keep their bounds.
 
-Each line is a prefix and where it is resolved, or an identifier with the values that anybody may read; nothing else, so no
-personal data of an application is ever in it. A piece ends after a key whose digest says so, not after a number of lines: a
-change touches one piece, and what the top level has by its digest is not sent again.
+A piece ends after a key whose digest says so, and what the top level has by its digest is not sent again. All of it is of one
+moment, from which on changes are told (`sync.takeover.flow`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import orjson
-
-from core.record import record_from_row
+from core.sqlfiles import load_sql
 from core.telemetry import is_alive
-from core.timestamps import rfc3339
-from core.values import render
-from core.visibility import ANYBODY, visible
 from sync.operations.canonical import canonical, digest, digest_of_bytes
 from sync.operations.envelope import envelope, time_text
 from sync.operations.shapes import MEDIA_TYPE, Malformed, ManifestReply, read
 from sync.operations.signatures import ISSUER, signed
 from sync.signing.keys import Signer
-from sync.takeover.orders import SQL
+from sync.takeover.lines import ends_piece, identifier_line, prefix_line
 from sync.takeover.packed import PACKED, PLAIN, pack, unpack
 
 log = logging.getLogger(__name__)
+SQL = load_sql("sync", "standby.sql")
 MOST_CHUNK_BYTES = 16 * 1024 * 1024
 _ENOUGH_BYTES = 12 * 1024 * 1024
-_ONE_IN = 20_000  # lines of a piece, on average
 _PAGE = 2_000
 _NOT_THAT_TYPE = 415
 
@@ -74,22 +67,31 @@ class Standby:
         self._clock = clock or (lambda: datetime.now(UTC))
 
     async def send(self, snapshot_id: str | None = None) -> dict[str, Any]:
-        """A snapshot of now, of which the top level is sent what it lacks; the manifest. Raises `Refused`, and as asyncpg
-        and `put` do."""
+        """A set of now, of which the top level is sent what it lacks; the manifest. Raises `Refused`, and as asyncpg and `put`
+        do."""
         watermark = self._clock()
         number = snapshot_id or f"S{int(watermark.timestamp() * 1000):012x}"
         _tidy(self._folder)
         with TemporaryDirectory(prefix=f"{os.getpid()}-", dir=self._folder) as folder:
             async with self._pool.acquire() as connection:
-                seen, chunks, prefixes = await _spooled(connection, Path(folder))
-            manifest = signed(self._manifest(number, watermark, chunks, prefixes), self._signer, ISSUER)
-            records = sum(chunk.records for chunk in chunks)
+                since = await connection.fetchval(SQL["oldest_moment"])
+                moment, chunks = await _spooled(connection, Path(folder))
+            manifest = signed(self._manifest(number, watermark, chunks, moment["prefixes"]), self._signer, ISSUER)
             await self._pool.execute(
-                SQL["write_snapshot"], number, watermark, canonical(manifest), digest(manifest), records, seen
-            )
+                SQL["write_snapshot"], number, watermark, canonical(manifest), digest(manifest), manifest["records"],
+                moment["seen"], moment["stream"], moment["number"], since,
+            )  # fmt: skip
             await self._upload(number, manifest, Path(folder))
-        await self._pool.execute(SQL["snapshot_completed"], number)
+        await self._completed(number, moment, since)
         return manifest
+
+    async def _completed(self, number: str, moment: Any, since: datetime) -> None:
+        """Changes that it holds are told, and never again; where nobody follows them yet, they are followed from it on."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["snapshot_completed"], number)
+            await connection.execute(SQL["take_position"], moment["seen"], since, moment["stream"])
+            if await connection.fetchval(SQL["is_stream"], moment["stream"]):
+                await connection.execute(SQL["forget_changes"], moment["number"])
 
     def _manifest(self, number: str, watermark: datetime, chunks: Iterable[Chunk], prefixes: int) -> dict[str, Any]:
         listed = [chunk.as_json() for chunk in chunks]
@@ -143,28 +145,16 @@ def _tidy(folder: Path) -> None:
             shutil.rmtree(left)
 
 
-async def compare(connection: Any) -> tuple[int, int]:
-    """(pieces of the last snapshot that the top level has whole, those that are not in what is held now)."""
-    row = await connection.fetchrow(SQL["last_snapshot"])
-    if row is None:
-        return 0, 0
-    given = {one["digest"] for one in orjson.loads(row["manifest"])["chunks"]}
-    held: set[str] = set()
-    async for _, content in _pieces(connection):
-        held.add(digest_of_bytes(content))
-    return len(given), len(given ^ held)
-
-
-async def _spooled(connection: Any, folder: Path) -> tuple[str, list[Chunk], int]:
-    """Every piece as a file, all of one moment, which is told as PostgreSQL does; and how many prefixes there are."""
+async def _spooled(connection: Any, folder: Path) -> tuple[Any, list[Chunk]]:
+    """Every piece as a file, all of one moment, which is told as PostgreSQL does."""
     chunks: list[Chunk] = []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        now = await connection.fetchrow(SQL["standby_moment"])
+        moment = await connection.fetchrow(SQL["standby_moment"])
         async for records, content in _pieces(connection):
             chunk = Chunk(len(chunks) + 1, records, len(content), digest_of_bytes(content))
             (folder / f"{chunk.n}.zst").write_bytes(await asyncio.to_thread(pack, content))
             chunks.append(chunk)
-    return now["seen"], chunks, now["prefixes"]
+    return moment, chunks
 
 
 async def _pieces(connection: Any) -> AsyncIterator[tuple[int, bytes]]:
@@ -177,50 +167,23 @@ async def _pieces(connection: Any) -> AsyncIterator[tuple[int, bytes]]:
             lines, size, given = [], 0, True
         lines.append(line + b"\n")
         size += len(line) + 1
-        if size >= _ENOUGH_BYTES or _ends_here(key):
+        if size >= _ENOUGH_BYTES or ends_piece(key):
             yield len(lines), b"".join(lines)
             lines, size, given = [], 0, True
     if lines or not given:
         yield len(lines), b"".join(lines)
 
 
-def _ends_here(key: str) -> bool:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=4).digest()) % _ONE_IN == 0
-
-
 async def _lines(connection: Any) -> AsyncIterator[tuple[str, bytes]]:
-    async for row in _pages(connection, "standby_prefixes", "prefix"):
-        site = orjson.loads(row["site"]) if row["site"] else None
-        said = {"prefix": row["shown"], "caseSensitive": row["suffix_case_sensitive"]}
-        yield row["prefix"], orjson.dumps(said | ({"site": site} if site else {}), option=orjson.OPT_SORT_KEYS)
-    async for row in _pages(connection, "standby_identifiers", "key"):
-        yield row["key"], _identifier(row)
+    async for row in pages(connection, "standby_prefixes", "prefix"):
+        yield row["prefix"], prefix_line(row)
+    async for row in pages(connection, "standby_identifiers", "key"):
+        yield row["key"], identifier_line(row)
 
 
-def _identifier(row: Any) -> bytes:
-    """What anybody is answered. Values that are not public stay here."""
-    record = record_from_row(row)
-    seconds = int(record.created_at.timestamp())
-    said: dict[str, Any] = {"identifier": record.identifier, "key": record.key, "version": record.version}
-    if record.withdrawn:
-        said |= {"withdrawn": True, "reason": record.reason or "", "successor": record.successor or ""}
-    else:
-        values = visible(record, ANYBODY, None, record.changed_at)
-        said["values"] = [render(value, seconds) for value in values]
-    said["changedAt"] = rfc3339(record.changed_at)
-    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
-
-
-async def _pages(connection: Any, statement: str, column: str) -> AsyncIterator[Any]:
+async def pages(connection: Any, statement: str, column: str) -> AsyncIterator[Any]:
     after = ""
     while rows := await connection.fetch(SQL[statement], after, _PAGE):
         for row in rows:
             yield row
         after = rows[-1][column]
-
-
-def read_lines(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """(key, line) of a piece. Raises ValueError, KeyError."""
-    for line in content.splitlines():
-        said = orjson.loads(line)
-        yield said["key"] if "key" in said else said["prefix"].upper(), line

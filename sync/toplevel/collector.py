@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import orjson
@@ -24,8 +23,6 @@ from sync.toplevel.desk import Desk
 from sync.toplevel.signed_doors import Told, json_told
 
 _HOUR_SECONDS = 3_600
-_FIGURES = ("registered", "updated", "deleted", "resolved", "notFound", "referred", "failed")
-_MOST_HOURS = 100_000
 
 
 def collect(desk: Desk, account: Any, body: bytes) -> Told:
@@ -100,12 +97,7 @@ def _reply(result: str, seq: int, expect: int, rows_digest: str = "", detail: st
 
 def totals(desk: Desk, app_id: str) -> dict[str, Any]:
     """What the top level believes: the last that was said of each hour, added up."""
-    summed: Counter[str] = Counter()
-    rows = desk.store.all("statistics_in_force", app_id=app_id, most=_MOST_HOURS)
-    for row in rows:
-        for one in orjson.loads(row["content"])["rows"]:
-            summed.update({name: one[name] for name in _FIGURES})
-    return {"hours": len(rows), **{name: summed[name] for name in _FIGURES}}
+    return dict(desk.store.one("totals", app_id=app_id))
 
 
 def _below(prefix: str, own: str) -> bool:

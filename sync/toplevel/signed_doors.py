@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,10 +40,10 @@ def json_told(status: int, said: Any) -> Told:
 async def serve(
     request: web.Request,
     media_types: tuple[str, ...],
-    answer: Callable[[Any, bytes], Told],
+    answer: Callable[[Any, bytes], Told | Awaitable[Told]],
     most_bytes: int = MOST_BYTES,
 ) -> web.StreamResponse:
-    """`answer(account, body)` does the thing, in a transaction of its own."""
+    """`answer(account, body)` does the thing, in a transaction of its own; what takes long may be awaited."""
     desk = request.app[DESK]
     if request.content_type not in media_types:
         return web.Response(status=415, text=media_types[0])
@@ -64,6 +64,8 @@ async def serve(
     if desk.take("http_error") and turns % 2:
         return web.Response(status=desk.dials.http_status, headers={"Retry-After": _RETRY_SECONDS})
     told = answer(account, body)
+    if not isinstance(told, Told):
+        told = await told
     if turns:
         return web.Response(status=desk.dials.http_status, headers={"Retry-After": _RETRY_SECONDS})
     if desk.take("lose_answer"):

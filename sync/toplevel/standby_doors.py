@@ -1,4 +1,4 @@
-"""Standby data at the box: manifests and pieces, kept by digest; and what is answered from them while it has taken over."""
+"""Standby data at the box: manifests and pieces, kept by digest, and the doors of the changes that follow them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from aiohttp import web
 
 from sync.operations.canonical import canonical, digest, digest_of_bytes
 from sync.operations.envelope import error, time_text
-from sync.operations.shapes import FORMAT, MEDIA_TYPE, Malformed, Manifest, read
+from sync.operations.shapes import FORMAT, MEDIA_TYPE, MOST_DOCUMENT_BYTES, Malformed, Manifest, read
 from sync.operations.signatures import ISSUER, DocumentRefused, require_signed
+from sync.takeover.lines import read_lines
 from sync.takeover.packed import PACKED, PLAIN, NotPacked, unpack
-from sync.takeover.standby import MOST_CHUNK_BYTES, read_lines
+from sync.takeover.standby import MOST_CHUNK_BYTES
 from sync.toplevel.accounts import key_of
 from sync.toplevel.desk import Desk
 from sync.toplevel.signed_doors import DESK, Told, json_told, serve
+from sync.toplevel.standby_changes import answer_question, take_changes
 from sync.toplevel.store import Store
 
 _PATH = "/ops/v1/standby/{sln}/{snapshot}"
@@ -24,6 +26,20 @@ _PATH = "/ops/v1/standby/{sln}/{snapshot}"
 def add_routes(app: web.Application) -> None:
     app.router.add_put(_PATH, manifest)
     app.router.add_put(_PATH + "/chunks/{n}", chunk)
+    app.router.add_put("/ops/v1/standby/{sln}/changes/{number}", changes)
+    app.router.add_post("/ops/v1/standby/{sln}/question", question)
+
+
+async def changes(request: web.Request) -> web.StreamResponse:
+    desk, number = request.app[DESK], request.match_info["number"]
+    return await serve(
+        request, (MEDIA_TYPE,), lambda account, body: take_changes(desk, account, number, body), MOST_DOCUMENT_BYTES
+    )
+
+
+async def question(request: web.Request) -> web.StreamResponse:
+    desk = request.app[DESK]
+    return await serve(request, (MEDIA_TYPE,), lambda account, body: answer_question(desk, account, body))
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
@@ -90,8 +106,8 @@ def take_chunk(desk: Desk, account: Any, snapshot: str, n: str, body: bytes, med
         return json_told(*error("wrong-digest"))
     with store.transaction():
         if store.run("put_piece", app_id=app_id, digest=wanted):
-            for key, line in read_lines(content):
-                store.run("put_line", app_id=app_id, key=key, piece=wanted, line=line)
+            for key, mark, line in read_lines(content):
+                store.run("put_line", app_id=app_id, key=key, piece=wanted, mark=mark, line=line)
     return Told(204, b"", MEDIA_TYPE)
 
 

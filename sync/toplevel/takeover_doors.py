@@ -135,7 +135,7 @@ async def spot_check(desk: Desk, account: Any, count: int, url: str | None = Non
     base_url, wrong, asked = address_of(desk, account, url), [], 0
     async with aiohttp.ClientSession(timeout=_CHECK_TIMEOUT, trust_env=False) as session:
         for _ in range(count):
-            row = _random_record(desk, account)
+            row = random_record(desk, account)
             if row is None:
                 break
             asked += 1
@@ -160,18 +160,17 @@ async def _asked(session: aiohttp.ClientSession, base_url: str, line: dict[str, 
         return type(lost).__name__
 
 
-def _random_record(desk: Desk, account: Any) -> Any:
-    """A line of an identifier that is answered from: of a random piece, at or after a random one of its lines. None: there is none."""
-    pieces = [row["digest"] for row in desk.store.all("pieces", app_id=account["app_id"]) if row["current"]]
-    random.shuffle(pieces)
-    for piece in pieces:  # the first may hold prefixes only
-        if lines := desk.store.value("count_lines", app_id=account["app_id"], piece=piece):
-            return desk.store.one(
-                "line_of_piece",
-                app_id=account["app_id"],
-                piece=piece,
-                place=random.randrange(lines),  # noqa: S311
-            )
+def random_record(desk: Desk, account: Any) -> Any:
+    """Key and line of an identifier that is answered from, of a random piece or of the changes. None: there is none."""
+    app_id = account["app_id"]
+    places: list[str | None] = [row["digest"] for row in desk.store.all("pieces", app_id=app_id) if row["current"]]
+    places = [None, *places] if random.random() < 0.5 else [*random.sample(places, len(places)), None]  # noqa: S311
+    for piece in places:  # one may hold prefixes only
+        of = {"app_id": app_id} | ({} if piece is None else {"piece": piece})
+        count, one = ("count_changed", "changed_line") if piece is None else ("count_lines", "line_of_piece")
+        if lines := desk.store.value(count, **of):
+            key = desk.store.value(one, place=random.randrange(lines), **of)  # noqa: S311
+            return {"key": key, "line": desk.store.value("line", app_id=app_id, key=key)}
     return None
 
 

@@ -168,10 +168,16 @@ def resolve(desk: Desk, prefix_of: str, key: str) -> tuple[bool, dict[str, Any] 
         own = account["prefix"].upper()
         if row["state"] in ("active", "returning") and (prefix_of == own or prefix_of.startswith(own + ".")):
             line = desk.store.value("line", app_id=row["app_id"], key=key)
-            found = line is not None
+            found = line is not None and _is_answered(desk, row["app_id"], prefix_of)
             desk.store.run("count_answered", order_id=row["order_id"], resolved=int(found), not_found=int(not found))
             return True, orjson.loads(line) if found else None
     return False, None
+
+
+def _is_answered(desk: Desk, app_id: str, prefix: str) -> bool:
+    """Nothing is said of identifiers under a prefix that its node does not answer for."""
+    line = desk.store.value("line", app_id=app_id, key=prefix)
+    return line is None or bool(orjson.loads(line).get("answering", True))
 
 
 def address_of(desk: Desk, account: Any, url: str | None) -> str:

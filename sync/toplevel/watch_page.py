@@ -20,7 +20,7 @@ from sync.toplevel.takeover_doors import PATIENCE_SECONDS, spot_check
 from sync.toplevel.takeovers import Impossible, Wish, clock_tick, hand_back, make_order, send_order
 
 _PAGES = page_environment("sync.toplevel", "pages_html")
-_MOST_STATISTICS, _MOST_ORDERS, _MOST_DEPOSITS, _CHECKS = 12, 20, 10, 10
+_MOST_STATISTICS, _MOST_ORDERS, _MOST_DEPOSITS, _MOST_PREFIXES, _CHECKS = 12, 20, 10, 10, 10
 TEXTS: Texts = {
     "title": ("运行监测与应急接管（仿真）", "Monitoring and takeover, simulated"),
     "clerk": ("审核与调节", "Audit and dials"),
@@ -46,6 +46,14 @@ TEXTS: Texts = {
     "answered": ("接管期间应答", "Answered meanwhile"),
     "handback": ("交还", "Hand back"),
     "deposits": ("最近的数据托管", "Newest deposits"),
+    "standby": ("备援数据", "Standby data"),
+    "base": ("全量快照", "Whole set"),
+    "changes": ("变更至第", "Changes up to number"),
+    "as-of": ("数据时间 (UTC)", "As of (UTC)"),
+    "changed-prefixes": ("最近变更的前缀", "Prefixes that changed last"),
+    "suspended": ("已暂停", "suspended"),
+    "revoked": ("已收回", "given back"),
+    "held-by": ("所属", "held by"),
     "day": ("日期", "Day"),
     "deposit": ("托管编号", "Deposit"),
     "verdict": ("核验结果", "Verdict"),
@@ -74,28 +82,39 @@ def add_routes(app: web.Application) -> None:
 async def page(request: web.Request, told: str = "") -> web.Response:
     desk, language = request.app[DESK], preferred_language(request)
     clock_tick(desk)
-    nodes = [seen(desk, row) for row in desk.store.all("accounts")]
-    statistics = [one for row in desk.store.all("accounts") for one in _hours(desk, row)]
+    accounts = desk.store.all("accounts")
+    nodes = [seen(desk, row) for row in accounts]
+    statistics = [one for row in accounts for one in _hours(desk, row)]
     reader = Reader(TEXTS["title"][0 if language == "zh" else 1], language, request.query_string)
     orders = [dict(row) for row in desk.store.all("newest_takeovers", most=_MOST_ORDERS)]
     text = render_page(
         _PAGES, "watch.html", TEXTS, reader, nodes=nodes, statistics=statistics, orders=orders, told=told,
-        deposits=[one for node in nodes for one in _deposits(request, node["prefix"])],
+        standby=[_standby(desk, row) for row in accounts], deposits=[one for node in nodes for one in _deposits(request, node["prefix"])],
     )  # fmt: skip
     return html_response(text)
 
 
 def _hours(desk: Desk, account: Any) -> list[dict[str, Any]]:
     """The newest, with what each says in all."""
-    found = []
-    for row in desk.store.all("newest_statistics_told", app_id=account["app_id"], most=_MOST_STATISTICS):
-        rows = orjson.loads(row["content"])["rows"]
-        summed = {name: sum(one[name] for one in rows) for name in ("registered", "resolved", "notFound")}
-        hour = row["hour"].replace("T", " ").removesuffix(":00Z")
-        found.append(
-            {"prefix": account["prefix"], "seq": row["seq"], "hour": hour, "corrects": row["corrects"]} | summed
-        )
-    return found
+    rows = desk.store.all("newest_sums", app_id=account["app_id"], most=_MOST_STATISTICS)
+    return [
+        dict(row) | {"prefix": account["prefix"], "hour": row["hour"].replace("T", " ").removesuffix(":00Z")}
+        for row in rows
+    ]
+
+
+def _standby(desk: Desk, account: Any) -> dict[str, Any]:
+    """What would be answered from, and the newest prefix data that came as a change."""
+    base = desk.store.one("last_whole_snapshot", app_id=account["app_id"])
+    stream = desk.store.one("standby_stream", app_id=account["app_id"])
+    changed = desk.store.all("prefix_changes", app_id=account["app_id"], most=_MOST_PREFIXES)
+    return {
+        "prefix": account["prefix"],
+        "base": base["snapshot_id"] if base is not None else None,
+        "number": stream["number"] if stream is not None else 0,
+        "watermark": stream["watermark"].replace("T", " ")[:19] if stream is not None else None,
+        "changed": [orjson.loads(row["line"]) for row in changed],
+    }
 
 
 def _deposits(request: web.Request, prefix: str) -> list[dict[str, Any]]:

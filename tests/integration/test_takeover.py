@@ -7,8 +7,6 @@ import copy
 import secrets
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,97 +14,31 @@ import aiohttp
 import orjson
 import pytest
 
-from node.operations import keeper_of, monitor_of, orders_of
+from node.operations import monitor_of, orders_of
 from sync.access.transport import OutcomeUnknown
 from sync.operations.canonical import canonical
 from sync.operations.signatures import ISSUER, signed
 from sync.signing.keys import Ed25519Signer, decode, new_seed
 from sync.signing.request import signed_request
+from sync.takeover.comparing import Compared
 from sync.takeover.doors import PATH
-from sync.takeover.keeper import Keeper
 from sync.takeover.packed import PACKED, PLAIN
 from sync.takeover.standby import Refused
-from sync.toplevel.app import signer_of
-from sync.toplevel.takeover_doors import _random_record, spot_check
-from sync.toplevel.takeovers import Wish, hand_back, make_order, send_order
+from sync.toplevel.takeover_doors import random_record, spot_check
 from tests.applicant import WHOLE
 from tests.conformance.peering.test_operations import require_schema
 from tests.conftest import Servers
 from tests.harness import at, item, text_value
 from tests.integration.permissions import TOMORROW
-from tests.top_level_box import Peered, peered_here
-
-
-@dataclass(slots=True)
-class Stage:
-    peered: Peered
-    keeper: Keeper
-
-    @property
-    def box(self) -> Any:
-        return self.peered.box
-
-    @property
-    def account(self) -> Any:
-        return self.box.desk.store.one("account_of_client", client="sln-demo")
-
-    @property
-    def signer(self) -> Ed25519Signer:
-        return signer_of(self.box.desk.store)
-
-    @property
-    def url(self) -> str:
-        return self.peered.node.anybody.base_url
-
-    def order(self, **more: Any) -> Any:
-        return make_order(self.box.desk, self.account, self.signer, Wish(**more))
-
-    async def send(self, order: Any, url: str | None = None) -> str:
-        return await send_order(self.box.desk, self.account, self.signer, order["orderId"], url or self.url)
-
-    async def offer(self, order: Any, changes: list[dict[str, Any]] | None = None) -> Any:
-        return await hand_back(self.box.desk, self.account, self.signer, order["orderId"], self.url, changes)
-
-    async def hand_back(self, order: Any, changes: list[dict[str, Any]] | None = None) -> Any:
-        """The node compares when its keeper ticks; the offer is sent again for the outcome."""
-        assert (await self.offer(order, changes))["status"] == 202
-        await self.keeper.tick()
-        return await self.offer(order)
-
-    async def post(self, path: str, body: bytes, signer: Any = None, **more: Any) -> Any:
-        headers = signed_request(
-            signer or self.signer, "ntln", more.get("method", "POST"), path, body, request_id=secrets.token_hex(8),
-            nonce=secrets.token_urlsafe(18), now=int(time.time()) + more.get("later", 0), media_type="application/json",
-        )  # fmt: skip
-        return await self.peered.node.anybody.call(
-            more.get("method", "POST"),
-            path,
-            raw=more.get("sent", body) or None,
-            headers=headers | more.get("headers", {}),
-        )
-
-    async def state(self, order: Any) -> str:
-        found = await self.post(f"{PATH}/{order['orderId']}", b"", method="GET")
-        assert found.status == 200, found.body
-        return str(found.json["state"])
+from tests.takeover_stage import Stage, staged
 
 
 @pytest.fixture
 async def stage(
     database: str, servers: Servers, session: aiohttp.ClientSession, tmp_path: Path
 ) -> AsyncIterator[Stage]:
-    async with peered_here(database, servers, tmp_path, session) as peered:
-        keeper = keeper_of(peered.node.settings, peered.pool)
-        assert keeper is not None
-        node = peered.node
-        await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/A", "old"))
-        private = [text_value(1, "DESC", "seen"), text_value(2, "PRICE", "hidden-price", permissions="1100")]
-        await node.owner.post("/api/v1/identifiers", {"identifier": f"{node.prefix}/B", "values": private})
-        await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/gone"))
-        await node.owner.post(f"/api/v1/identifiers/{at(node.prefix + '/gone')}/withdraw", {"reason": "x"})
-        await keeper.tick()
-        yield Stage(peered, keeper)
-        await keeper.close()
+    async with staged(database, servers, session, tmp_path) as found:
+        yield found
 
 
 async def test_standby_data_hold_what_anybody_may_read_and_nothing_else(stage: Stage) -> None:
@@ -115,10 +47,10 @@ async def test_standby_data_hold_what_anybody_may_read_and_nothing_else(stage: S
     manifest = orjson.loads(row["manifest"])
     require_schema("ops-standby", manifest)
     assert row["completed_at"] is not None and manifest["records"] >= 5  # three identifiers and two prefixes
-    content = b"".join(bytes(one["line"]) for one in store._database.execute("SELECT line FROM standby_line"))
+    content = b"".join(bytes(one["line"]) for one in store._database.execute("SELECT line FROM standby_entry"))
     assert b"seen" in content and b"hidden-price" not in content
     assert (await spot_check(stage.box.desk, stage.account, 10, stage.url)) == {"asked": 10, "wrong": []}
-    asked = {_random_record(stage.box.desk, stage.account)["key"] for _ in range(60)}
+    asked = {random_record(stage.box.desk, stage.account)["key"] for _ in range(60)}
     assert asked >= {
         f"{stage.peered.node.prefix}/{name}" for name in ("A", "B", "GONE")
     }  # any of them, by chance 1 : 10^6
@@ -157,7 +89,7 @@ async def test_pieces_travel_packed_and_only_those_that_are_missing(stage: Stage
     assert sent[-2][0] == PLAIN  # who unpacks nothing is sent them as they are
     store = stage.box.desk.store
     ((pieces, lines),) = store._database.execute(
-        "SELECT (SELECT count(*) FROM standby_piece), (SELECT count(*) FROM standby_line)"
+        "SELECT (SELECT count(*) FROM standby_part), (SELECT count(*) FROM standby_entry)"
     ).fetchall()
     last = orjson.loads(store.one("last_whole_snapshot", app_id=stage.account["app_id"])["manifest"])
     assert (pieces, lines) == (len(last["chunks"]), last["records"])  # what is old is gone
@@ -210,43 +142,6 @@ async def test_an_answer_that_is_none_is_a_refusal_and_no_end_of_the_process(sta
     assert await pool.fetchval("SELECT array_agg(completed_at) FROM standby_snapshot") == [None]
 
 
-async def test_standby_data_go_out_after_a_deposit_and_where_prefixes_changed(stage: Stage) -> None:
-    pool, node = stage.peered.pool, stage.peered.node
-    now = [datetime.now(UTC)]
-    settings = stage.peered.node.settings.model_copy(update={"standby_prefix_minutes": 10.0})
-    keeper = keeper_of(settings, pool, lambda: now[0])
-    assert keeper is not None
-
-    async def sent() -> int:
-        before = await pool.fetchval("SELECT sum(1) FROM standby_snapshot WHERE completed_at IS NOT NULL")
-        now[0] += timedelta(seconds=1)
-        await keeper.tick()
-        return int(await pool.fetchval("SELECT sum(1) FROM standby_snapshot WHERE completed_at IS NOT NULL") - before)
-
-    assert await sent() == 0
-    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/LATER"))
-    now[0] += timedelta(minutes=11)
-    assert await sent() == 0  # identifiers wait for the deposit
-    assert (
-        await node.operator.post(f"/api/v1/prefixes/{node.prefix}:suspend", {"reason": "x", "stop_answering": True})
-    ).status == 200
-    assert await sent() == 1
-    assert await sent() == 0
-    assert (await node.operator.post(f"/api/v1/prefixes/{node.prefix}:resume")).status == 200
-    assert await sent() == 0  # not so soon after the last
-    now[0] += timedelta(minutes=11)
-    assert await sent() == 1
-    await pool.execute(
-        "INSERT INTO escrow_deposit (id, revision, day, kind, cluster, cut_xid, told, counts, objects, files, made_at, state, settled_at) "
-        "VALUES ('20261122001', 0, '2026-11-22', 'FULL', 'x', 1, '{}', '{}', 1, '{}', now(), 'accepted', clock_timestamp())"
-    )
-    assert await sent() == 1
-    assert await sent() == 0
-    now[0] += timedelta(hours=25)
-    assert await sent() == 1
-    await keeper.close()
-
-
 async def test_a_takeover_from_the_order_to_the_hand_back(stage: Stage) -> None:
     node, box = stage.peered.node, stage.box
     order = stage.order()
@@ -293,40 +188,41 @@ async def test_resolution_is_not_taken_back_while_anything_differs(stage: Stage)
     assert await stage.send(order) == "accepted"
     await stage.keeper.tick()
     await stage.peered.pool.execute("ALTER TABLE identifier DISABLE TRIGGER identifier_frozen")
-    await stage.peered.pool.execute("UPDATE identifier SET version = version + 1 WHERE key = $1", f"{node.prefix}/A")
+    older = "UPDATE identifier SET version = version + $2, created_at = created_at - interval '1 day' WHERE key = $1"
+    await stage.peered.pool.execute(older, f"{node.prefix}/A", 1)
     answer = await stage.hand_back(order)
     require_schema("ops-handback-answer", answer)
-    assert answer["decision"] == "refuse" and answer["reconcile"]["different"] > 0
+    assert answer["decision"] == "refuse" and answer["reconcile"]["different"] == 1
+    assert answer["reconcile"]["impossible"] == [f"{node.prefix}/A"]
     assert await stage.state(order) == "active"
     assert (await node.owner.post("/api/v1/applications", WHOLE)).status == 503
-    await stage.peered.pool.execute("UPDATE identifier SET version = version - 1 WHERE key = $1", f"{node.prefix}/A")
-    assert (await stage.hand_back(order))["decision"] == "accept"
+    assert (await stage.hand_back(order))["decision"] == "accept"  # a whole set went up meanwhile
+    assert await stage.peered.pool.fetchval("SELECT count(*) FROM standby_snapshot WHERE completed_at IS NOT NULL") == 2
 
 
 async def test_an_offer_waits_for_its_outcome_and_survives_whoever_compares(stage: Stage) -> None:
     order = stage.order()
     assert await stage.send(order) == "accepted"
     await stage.keeper.tick()
-    orders, compared = stage.keeper._orders, stage.keeper._orders._compare
+    keeper, compared = stage.keeper, stage.keeper._comparison.of
     assert (await stage.offer(order))["status"] == 202 == (await stage.offer(order))["status"]
     assert await stage.state(order) == "returning"
 
-    async def dies(_: Any) -> tuple[int, int]:
+    async def dies(_: Any) -> Compared:
         raise OSError("killed")
 
-    orders._compare = dies
+    keeper._comparison.of = dies
     with pytest.raises(OSError, match="killed"):
         await stage.keeper.tick()
     assert (await stage.offer(order))["status"] == 202  # and not 409 for ever
 
-    async def overtaken(connection: Any) -> tuple[int, int]:
+    async def overtaken(connection: Any) -> Compared:
         stage.box.desk.store.run("move_takeover", order_id=order["orderId"], state="active")
         assert (await stage.offer(order))["status"] == 202  # a new one
         return await compared(connection)
 
-    orders._compare = overtaken
-    assert not await orders.take_back()
-    orders._compare = compared
+    assert await keeper._handing_back.take_back(overtaken) is None
+    keeper._comparison.of = compared
     await stage.keeper.tick()
     assert (await stage.offer(order))["decision"] == "accept"
 

@@ -1,0 +1,355 @@
+"""What changes flows to the top level in commit order, once, whatever is lost on the way; and what differs there is found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import orjson
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from node.standby_lines import read_standby, standby_lines
+from sync.access.transport import NotSent, OutcomeUnknown
+from sync.escrow.writing import END
+from sync.operations.shapes import MEDIA_TYPE
+from sync.takeover.comparing import Compared
+from sync.takeover.flow import rewind
+from sync.takeover.keeper import Keeper
+from sync.takeover.lines import identifier_line, prefix_line, read_line
+from sync.takeover.standby import SQL, Refused, pages
+from tests.conftest import Servers
+from tests.harness import at, item, text_value
+from tests.takeover_stage import Stage, staged
+
+_FAULTS = ("vanish", "lose_answer", "http_error", "garbage", "bad_signature", "reject")
+
+
+@pytest.fixture
+async def stage(
+    database: str, servers: Servers, session: aiohttp.ClientSession, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    async with staged(database, servers, session, tmp_path) as found:
+        yield found
+
+
+def line(stage: Stage, key: str) -> Any:
+    found = stage.box.desk.store.value("line", app_id=stage.account["app_id"], key=key)
+    return None if found is None else orjson.loads(found)
+
+
+async def numbers(stage: Stage) -> list[int]:
+    return [row["number"] for row in await stage.peered.pool.fetch("SELECT number FROM standby_change ORDER BY number")]
+
+
+async def bases(stage: Stage) -> int:
+    query = "SELECT count(*) FROM standby_snapshot WHERE completed_at IS NOT NULL"
+    return int(await stage.peered.pool.fetchval(query))
+
+
+async def compared(stage: Stage) -> Compared:
+    async with (
+        stage.peered.pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        return await stage.keeper._comparison.of(connection)
+
+
+async def held_here(pool: Any) -> dict[str, bytes]:
+    async with pool.acquire() as connection:
+        prefixes = {row["prefix"]: prefix_line(row) async for row in pages(connection, "standby_prefixes", "prefix")}
+        rows = {row["key"]: identifier_line(row) async for row in pages(connection, "standby_identifiers", "key")}
+    return prefixes | rows
+
+
+def held_there(stage: Stage) -> dict[str, bytes]:
+    store, app_id = stage.box.desk.store, stage.account["app_id"]
+    keys = [
+        row[0] for row in store._database.execute("SELECT key FROM standby_entry UNION SELECT key FROM standby_change")
+    ]
+    found = {key: store.value("line", app_id=app_id, key=key) for key in keys}
+    return {key: bytes(said) for key, said in found.items() if said is not None}
+
+
+async def test_what_changes_is_there_after_the_next_round(stage: Stage) -> None:
+    node, keeper = stage.peered.node, stage.keeper
+    there = f"/api/v1/identifiers/{at(node.prefix + '/A')}"
+    await keeper.tick()
+    before = await numbers(stage)
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/NEW"))
+    many = [item(f"{node.prefix}/M{number}", "x" * 1_000) for number in range(2_500)]
+    await node.owner.post("/api/v1/identifiers:batch", {"items": many})
+    await node.owner.call("PUT", there, {"values": [text_value(1, "DESC", "new")]})
+    await node.owner.post(f"/api/v1/identifiers/{at(node.prefix + '/B')}/withdraw", {"reason": "recalled"})
+    await keeper.tick()
+    assert line(stage, f"{node.prefix}/NEW")["version"] == 1 and line(stage, f"{node.prefix}/M2499") is not None
+    assert line(stage, f"{node.prefix}/A")["values"][0]["data"]["value"] == "new"
+    assert line(stage, f"{node.prefix}/B")["withdrawn"]
+    assert len(await numbers(stage)) == len(before) + 2  # documents keep their bounds
+    await keeper.tick()
+    assert (
+        len(await numbers(stage)) == len(before) + 2 and await bases(stage) == 1
+    )  # nothing is told that did not change
+    order = stage.order()
+    for name, status in (("NEW", 200), ("A", 200), ("B", 410)):
+        assert (await stage.box.api.get(f"/api/handles/{at(f'{node.prefix}/{name}')}")).status == status, name
+    assert await stage.send(order) == "accepted"
+    assert (await stage.hand_back(order))["reconcile"]["different"] == 0
+
+
+async def test_prefix_data_flow_with_their_holder_and_state(stage: Stage) -> None:
+    node = stage.peered.node
+    told = line(stage, node.prefix)
+    assert told["state"] == "active" and told["answering"] and told["holder"]["name"]
+    assert (
+        await node.operator.post(f"/api/v1/prefixes/{node.prefix}:suspend", {"reason": "x", "stop_answering": True})
+    ).status == 200
+    await stage.keeper.tick()
+    assert (line(stage, node.prefix)["state"], line(stage, node.prefix)["answering"]) == ("suspended", False)
+    page = (await stage.box.api.get("/watch", headers={"Accept-Language": "en"})).body.decode()
+    assert "Prefixes that changed last" in page and f"{node.prefix}</span> suspended, held by" in page
+    order = stage.order()
+    assert (await stage.box.api.get(f"/api/handles/{at(node.prefix + '/A')}")).status == 404  # nor is it answered there
+    assert await stage.send(order) == "accepted"
+    assert (await node.operator.post(f"/api/v1/prefixes/{node.prefix}:resume")).status == 200
+    await stage.keeper.tick()  # what protects goes on to flow
+    assert (await stage.box.api.get(f"/api/handles/{at(node.prefix + '/A')}")).status == 200
+    assert (await stage.hand_back(order))["decision"] == "accept"
+    granted = {"enterprise_id": 1, "prefix": "88.118.4711"}
+    assert (await node.operator.post("/api/v1/prefixes", granted)).status == 201
+    await stage.keeper.tick()
+    held = line(stage, "88.118.4711")["holder"]["name"]
+    await stage.peered.pool.execute("UPDATE enterprise SET name = name || ' (更名)' WHERE id = 1")
+    await stage.keeper.tick()
+    assert line(stage, "88.118.4711")["holder"]["name"] == f"{held} (更名)"
+    assert (await node.operator.post("/api/v1/prefixes", {"enterprise_id": 1, "prefix": "20.500"})).status == 201
+    await stage.keeper.tick()  # one that lies under another node's prefix holds nothing up
+    assert (await compared(stage)).different == 0 and await bases(stage) == 1
+
+
+async def test_what_is_committed_late_is_told_late_and_not_lost(stage: Stage, database: str) -> None:
+    """Its transaction began before that of a row that is told already, and has the lower number."""
+    node = stage.peered.node
+    connection = await asyncpg.connect(database)
+    try:
+        slow = connection.transaction()
+        await slow.start()
+        await connection.execute(
+            "INSERT INTO identifier (key, value) SELECT $1, value FROM identifier WHERE key = $2",
+            f"{node.prefix}/SLOW",
+            f"{node.prefix}/A",
+        )
+        await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/QUICK"))
+        await stage.keeper.tick()
+        assert line(stage, f"{node.prefix}/QUICK") and line(stage, f"{node.prefix}/SLOW") is None
+        await slow.commit()
+        await stage.keeper.tick()
+        assert line(stage, f"{node.prefix}/SLOW")
+    finally:
+        await connection.close()
+
+
+async def test_changes_are_sent_again_on_wish_and_where_the_top_level_lacks_them(stage: Stage) -> None:
+    node, pool, store = stage.peered.node, stage.peered.pool, stage.box.desk.store
+    for name in ("ONE", "TWO", "THREE"):
+        await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/{name}"))
+        await stage.keeper.tick()
+    first, *_, last = await numbers(stage)
+    assert await rewind(pool, first) == last - first + 1
+    said = await read_standby(pool)
+    assert said["waiting"] == last - first + 1 and f"{said['waiting']:,}" in standby_lines(said)[0]
+    await stage.keeper.tick()  # duplicates
+    assert (await read_standby(pool))["waiting"] == 0
+    await _older(stage)
+    assert line(stage, f"{node.prefix}/TWO") is None
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/FOUR"))
+    await stage.keeper.tick()
+    assert all(line(stage, f"{node.prefix}/{name}") for name in ("ONE", "TWO", "THREE", "FOUR"))
+    assert await bases(stage) == 1
+    store._database.execute("DELETE FROM standby_stream")
+    store._database.execute("DELETE FROM standby_base")
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/FIVE"))
+    await stage.keeper.tick()
+    await stage.keeper.tick()
+    assert line(stage, f"{node.prefix}/FIVE") and await bases(stage) == 2  # it lacked everything
+
+
+async def test_two_contents_under_a_number_begin_a_stream_of_another_name(stage: Stage) -> None:
+    """The node was restored from a copy of its database, and numbers again what it had told."""
+    node, pool = stage.peered.node, stage.peered.pool
+    stream = await pool.fetchval(SQL["stream"])
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/ONE"))
+    await stage.keeper.tick()
+    await pool.execute("DELETE FROM standby_change WHERE number = (SELECT max(number) FROM standby_change)")
+    await pool.execute("UPDATE standby_state SET number = number - 1")
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/OTHER"))
+    for _ in range(3):
+        await stage.keeper.tick()
+    assert await pool.fetchval(SQL["stream"]) != stream and await bases(stage) == 2
+    assert held_there(stage) == await held_here(pool) and (await compared(stage)).different == 0
+
+
+async def test_more_changes_than_the_whole_is_worth_are_a_new_whole(stage: Stage) -> None:
+    node, flow = stage.peered.node, stage.keeper._flow
+    flow._least = 3
+    items = [item(f"{node.prefix}/M{number}") for number in range(10)]
+    await node.owner.post("/api/v1/identifiers:batch", {"items": items})
+    await stage.keeper.tick()
+    await stage.keeper.tick()
+    assert await bases(stage) == 2 and line(stage, f"{node.prefix}/M9")
+    assert len(await numbers(stage)) <= 1  # what the set holds is kept no longer
+    for name in ("ONE", "TWO", "THREE", "FOUR"):
+        await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/{name}"))
+        await stage.keeper.tick()
+    await stage.keeper.tick()
+    assert await bases(stage) == 3 and held_there(stage) == await held_here(stage.peered.pool)
+
+
+async def test_differences_are_found_exactly_and_what_is_not_told_yet_is_none(stage: Stage) -> None:
+    node, pool, store = stage.peered.node, stage.peered.pool, stage.box.desk.store
+    items = [item(f"{node.prefix}/M{number:04}") for number in range(1_500)]
+    await node.owner.post("/api/v1/identifiers:batch", {"items": items})
+    await stage.keeper.tick()
+    assert (await compared(stage)).different == 0
+    app_id, number = stage.account["app_id"], (await numbers(stage))[-1]
+    store._database.execute("DELETE FROM standby_change WHERE key = ?", (f"{node.prefix}/M0003",))
+    store.run("put_change", app_id=app_id, key=f"{node.prefix}/M0700", number=number, mark=1, line=b"{}")
+    store.run("put_change", app_id=app_id, key=f"{node.prefix}/STRANGE", number=number, mark=1, line=b"{}")
+    store.run("put_change", app_id=app_id, key=node.prefix, number=number, mark=1, line=b"{}")
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/UNTOLD"))
+    await node.owner.call(
+        "PUT", f"/api/v1/identifiers/{at(node.prefix + '/A')}", {"values": [text_value(1, "DESC", "new")]}
+    )
+    found = await compared(stage)
+    wrong = [node.prefix, *(f"{node.prefix}/{name}" for name in ("M0003", "M0700", "STRANGE"))]
+    assert sorted(found.keys) == wrong and found.more == 0 and found.compared >= 1_505
+    await pool.execute(
+        "INSERT INTO escrow_deposit (id, revision, day, kind, cluster, cut_xid, told, counts, objects, files, made_at, state, settled_at) "
+        "VALUES ('20261122001', 0, '2026-11-22', 'FULL', 'x', 1, '{}', '{}', 1, '{}', now(), 'accepted', clock_timestamp())"
+    )
+    await stage.keeper.tick()  # after a deposit it compares by itself
+    await stage.keeper.tick()
+    assert (await compared(stage)).different == 0 and await bases(stage) == 2
+
+
+async def _older(stage: Stage) -> None:
+    """The box is restored from an older copy of itself, which had the whole set and no changes."""
+    store, first = stage.box.desk.store, await stage.peered.pool.fetchval("SELECT min(number) FROM standby_change")
+    if first is not None:
+        for statement in ("drop_changes", "drop_documents"):
+            store.run(statement, app_id=stage.account["app_id"], number=2**62)
+        store._database.execute("UPDATE standby_stream SET number = ?", (first - 1,))
+
+
+class Changes(RuleBasedStateMachine):
+    """Lost, late, double and overtaking documents, refusals, rewinding, whole sets and a box that forgets: once it is calm the top
+    level holds what is held here. `stage` and `loop` are those of the test."""
+
+    stage: Stage
+    loop: asyncio.AbstractEventLoop
+    count = 0
+
+    def done(self, work: Coroutine[Any, Any, Any]) -> None:
+        async def tried() -> None:
+            with suppress(NotSent, OutcomeUnknown, Refused):
+                await work
+
+        asyncio.run_coroutine_threadsafe(tried(), self.loop).result(60)
+
+    @rule()
+    def register(self) -> None:
+        Changes.count += 1
+        node = self.stage.peered.node
+        self.done(node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/STEP-{self.count}")))
+
+    @rule()
+    def revise(self) -> None:
+        Changes.count += 1
+        node, values = self.stage.peered.node, {"values": [text_value(1, "DESC", f"step {self.count}")]}
+        self.done(node.owner.call("PUT", f"/api/v1/identifiers/{at(node.prefix + '/A')}", values))
+
+    @rule(verb=st.sampled_from(("suspend", "resume")))
+    def suspend(self, verb: str) -> None:
+        node = self.stage.peered.node
+        body = {"reason": "x"} if verb == "suspend" else None
+        self.done(node.operator.post(f"/api/v1/prefixes/{node.stranger_prefix}:{verb}", body))
+
+    @rule(fault=st.sampled_from(_FAULTS), turns=st.integers(1, 3))
+    def dial(self, fault: str, turns: int) -> None:
+        self.done(self._turned(fault, turns))
+
+    async def _turned(self, fault: str, turns: int) -> None:
+        self.stage.box.turn(**{fault: turns})
+
+    @rule(order=st.sampled_from(("ASC", "DESC")))
+    def late_or_early(self, order: str) -> None:
+        """An attempt that overtakes others, or is overtaken."""
+        self.done(self._put(order))
+
+    async def _put(self, order: str) -> None:
+        query = f"SELECT number, content FROM standby_change ORDER BY number {order} LIMIT 1"
+        if (row := await self.stage.peered.pool.fetchrow(query)) is not None:
+            path = f"{self.stage.peered.node.settings.node_prefix}/changes/{row['number']}"
+            await self.stage.keeper._flow._put(path, bytes(row["content"]), MEDIA_TYPE)
+
+    @rule()
+    def send(self) -> None:
+        self.done(self.stage.keeper._keep_current())
+
+    @rule()
+    def send_again(self) -> None:
+        self.done(rewind(self.stage.peered.pool, 1))
+
+    @rule()
+    def send_whole(self) -> None:
+        self.done(self.stage.keeper._send("on wish"))
+
+    @rule()
+    def forget(self) -> None:
+        self.done(_older(self.stage))
+
+    def teardown(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._calm(), self.loop).result(60)
+
+    async def _calm(self) -> None:
+        self.stage.box.turn(**self.stage.box.calm)
+        await _settled(self.stage.keeper)
+        again = "UPDATE standby_change SET acknowledged_at = acknowledged_at - interval '1 hour'"
+        await self.stage.peered.pool.execute(again)
+        await _settled(self.stage.keeper)  # a box that forgot is found out after a while
+        there, here = held_there(self.stage), await held_here(self.stage.peered.pool)
+        assert there == here
+        assert (await compared(self.stage)).different == 0
+
+
+async def test_every_change_arrives_under_every_dial(stage: Stage) -> None:
+    Changes.stage, Changes.loop = stage, asyncio.get_running_loop()
+    bounds = settings(
+        max_examples=20, stateful_step_count=25, deadline=None, database=None,
+        phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    await asyncio.to_thread(run_state_machine_as_test, Changes, settings=bounds)
+
+
+async def _settled(keeper: Keeper) -> None:
+    for _ in range(6):
+        try:
+            await keeper._keep_current()
+        except (NotSent, OutcomeUnknown, Refused):
+            continue
+        return
+    raise AssertionError("the top level still lacks something")
+
+
+async def test_postgresql_marks_a_row_as_its_line_is_marked(stage: Stage) -> None:
+    async with stage.peered.pool.acquire() as connection:
+        rows = {row["key"]: identifier_line(row) async for row in pages(connection, "standby_identifiers", "key")}
+        marks = await connection.fetch(SQL["standby_marks"], "", END, 100)
+    assert {row["key"]: row["mark"] for row in marks} == dict(map(read_line, rows.values())) and len(marks) >= 3
