@@ -135,7 +135,9 @@ HEARTBEAT_ANSWERED = Family(
     "biaojie_peering_heartbeat_answered_seconds", "When the top level last answered a heartbeat (Unix)", kind="max"
 )
 STANDBY_AGE_SECONDS = Family(
-    "biaojie_peering_standby_age_seconds", "How old the newest state is that the top level could answer from", kind="max"
+    "biaojie_peering_standby_age_seconds",
+    "How old the newest state is that the top level could answer from",
+    kind="max",
 )
 ESCROW_ALARM = Family(
     "biaojie_peering_escrow_alarm",
