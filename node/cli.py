@@ -20,7 +20,7 @@ _SAID_TWICE = (Refused, PortError, EmbeddedServerError, ChildStartError)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 when it did what it says."""
-    options = _parser().parse_args(arguments)
+    options = options_of(sys.argv[1:] if arguments is None else arguments)
     try:
         settings = load_settings(**_overrides(options))
         for sentence in unknown_variables():
@@ -44,7 +44,14 @@ def _overrides(options: argparse.Namespace) -> dict[str, object]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _parser() -> argparse.ArgumentParser:
+def options_of(arguments: Sequence[str]) -> argparse.Namespace:
+    """What is asked for. Ends the process where that cannot be told, and after help."""
+    return _parser(arguments).parse_args(arguments)
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """With the options of the command that is given: the first word that is none itself."""
+    given = next((word for word in arguments if not word.startswith("-")), "")
     parser = argparse.ArgumentParser(
         prog="biaojie",
         description="标解 Biaojie, an open secondary node. 工业互联网标识解析二级节点。",
@@ -54,10 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         added = commands.add_parser(command.name, help=command.help, description=command.description)
-        if command.run is not None:
-            added.set_defaults(run=command.run)
-        if command.add_options is not None:
-            command.add_options(added)
+        if command.name == given:
+            command.prepare(added)
     return parser
 
 

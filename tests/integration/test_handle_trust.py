@@ -22,7 +22,7 @@ from core.handle.tokens import write_jwk
 from core.handle.trust import digest_of
 from core.handle.vouching import certify, sign_values
 from core.sm2 import Sm2PrivateKey
-from node.cli import _parser as parser
+from node.cli import options_of
 from node.console import Refused
 from node.handle_client import ask, request
 from tests.harness import Node, at, free_port, text_value, worker_here
@@ -64,7 +64,7 @@ async def test_a_signed_record_is_trusted_until_it_is_changed(
     assert (await node.owner.put(path, {"values": [*plain, signature]})).status == 200
 
     async def run() -> tuple[int, dict[str, Any]]:
-        options = parser().parse_args(["handle", "resolve", name, "--trusted", str(roots), "--json", "--primary"])
+        options = options_of(["handle", "resolve", name, "--trusted", str(roots), "--json", "--primary"])
         status = await options.run(node.settings, options)
         return status, json.loads(capsys.readouterr().out)["trust"]
 
@@ -75,7 +75,7 @@ async def test_a_signed_record_is_trusted_until_it_is_changed(
     status, trust = await run()
     assert (status, trust["trusted"]) == (1, False) and "value 1" in trust["problems"][0]["en"]
 
-    options = parser().parse_args(["handle", "resolve", name, "--trusted", str(roots)])
+    options = options_of(["handle", "resolve", name, "--trusted", str(roots)])
     assert await options.run(node.settings, options) == 1
     assert "NOT trusted 不可信" in capsys.readouterr().out
     roots.write_text("[]")
@@ -152,7 +152,7 @@ async def test_an_operator_signs_and_certifies_from_the_command_line(
     assert (await node.owner.post("/api/v1/identifiers", {"identifier": name, "values": plain})).status == 201
 
     async def said(*arguments: str) -> str:
-        options = parser().parse_args(["handle", *arguments])
+        options = options_of(["handle", *arguments])
         assert await options.run(node.settings, options) == 0
         return capsys.readouterr().out.strip()
 

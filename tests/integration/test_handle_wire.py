@@ -24,7 +24,7 @@ from core.handle.envelope import Envelope
 from core.handle.message import Message, read_message
 from core.handle.public_keys import public_key
 from core.handle.site import decode_site
-from node.cli import _parser as parser
+from node.cli import options_of
 from node.console import Refused
 from node.handle_client import HandleConnection, ask, ask_over_udp, request
 from node.handle_key import key_file, rotate_key
@@ -355,7 +355,7 @@ async def test_an_operator_resolves_from_the_command_line(node: Node, capsys: py
     await registered(node, "other", text_value(1, "URL", "https://example.org/other"))
 
     async def run(*arguments: str) -> tuple[int, str]:
-        options = parser().parse_args(["handle", "resolve", *arguments])
+        options = options_of(["handle", "resolve", *arguments])
         status = await options.run(node.settings, options)
         return status, capsys.readouterr().out
 

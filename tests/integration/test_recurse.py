@@ -16,7 +16,7 @@ from core.handle.codes import Code
 from core.handle.reader import text
 from core.handle.wire_value import WireValue, encode_values
 from core.identifier import parse_identifier
-from node.cli import _parser as parser
+from node.cli import options_of
 from node.operations import keeper_of, monitor_of
 from node.recurse_command import Walk, _said, lines, resolve_from
 from resolver.recursion import Recursion
@@ -101,7 +101,7 @@ async def test_a_service_is_found_first_and_then_the_site_that_it_names(
     ]  # fmt: skip
 
     async def run(*arguments: str) -> tuple[int, str]:
-        options = parser().parse_args(["handle", "resolve", "88.118.9/OWN-1", *arguments])
+        options = options_of(["handle", "resolve", "88.118.9/OWN-1", *arguments])
         return await options.run(node.settings, options), capsys.readouterr().out
 
     status, said = await run()
