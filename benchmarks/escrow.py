@@ -28,16 +28,11 @@ import asyncpg
 from aiohttp import web
 
 from benchmarks.dataset import HEADER, components
+from benchmarks.own_database import own_database
 from benchmarks.results import Run
-from core.migrate import migrate
 from core.values import HandleValue
 from core.values import pack as pack_values
-from node.embedded.account import choose_account, reachable_postgres
-from node.embedded.postgres import EmbeddedPostgres
-from node.embedded.programs import find_postgres
-from node.embedded.runtime import RuntimeDirectory
 from node.load.own_node import free_port
-from node.supervisor import Supervisor
 from sync.escrow.calendar import Plan
 from sync.escrow.making import Packing, make_deposit
 from sync.escrow.names import FULL
@@ -62,7 +57,7 @@ _PIECE = 5_000  # rows of a piece of COPY, about 2 MB
 async def main(rows: int, folder: Path) -> bool:
     folder.chmod(0o711)
     made = Run("escrow", {"rows": rows, "planted": _PLANTED, "seed": _SEED})
-    async with _database(folder) as url:
+    async with own_database(folder) as url:
         connection = await asyncpg.connect(url, command_timeout=3_600)
         await _fill(connection, rows, made)
         parts, signer, opens = await _deposit(connection, folder, rows, made)
@@ -205,20 +200,6 @@ async def _box(directory: Path) -> AsyncIterator[EscrowClient]:
     yield EscrowClient(Ends(address, address, "sln", "password"), _SLN, timeout_seconds=10)
     await runner.cleanup()
     store.close()
-
-
-@contextlib.asynccontextmanager
-async def _database(folder: Path) -> AsyncIterator[str]:
-    account = choose_account()
-    with contextlib.ExitStack() as stack:
-        runtime = stack.enter_context(RuntimeDirectory(folder, account))
-        programs = reachable_postgres(find_postgres("auto"), account)
-        postgres = stack.enter_context(contextlib.closing(EmbeddedPostgres(folder, runtime, programs, account)))
-        postgres.prepare()
-        async with Supervisor(folder) as supervisor:
-            await supervisor.start(postgres.spec())
-            await migrate(postgres.url)
-            yield postgres.url
 
 
 def _peak() -> float:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,17 +21,12 @@ from typing import Any
 import asyncpg
 from tqdm import tqdm
 
+from benchmarks.own_database import own_database
 from benchmarks.results import Run
 from core.access import Prefix
-from core.migrate import migrate
 from core.parameters import Parameters
 from core.record import Status
-from node.embedded.account import choose_account, reachable_postgres
-from node.embedded.postgres import EmbeddedPostgres
-from node.embedded.programs import find_postgres
-from node.embedded.runtime import RuntimeDirectory
 from node.load.latencies import Latencies
-from node.supervisor import Supervisor
 from registry.list_filter import ListFilter, parse_filter
 from registry.store import VALUE_INDEX, keys_with_value, page_of_records, records_of, scan_keys
 
@@ -40,20 +34,6 @@ PREFIX = Prefix("88.118.8", "88.118.8", 1, "lists", False, False)
 COPY_ROWS = 200_000
 LIMIT = 100
 _OLD, _NEW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
-
-
-@contextlib.asynccontextmanager
-async def database(directory: Path) -> AsyncIterator[str]:
-    account = choose_account()
-    with contextlib.ExitStack() as stack:
-        runtime = stack.enter_context(RuntimeDirectory(directory, account))
-        programs = reachable_postgres(find_postgres("auto"), account)
-        postgres = stack.enter_context(contextlib.closing(EmbeddedPostgres(directory, runtime, programs, account)))
-        postgres.prepare()
-        async with Supervisor(directory) as supervisor:
-            await supervisor.start(postgres.spec())
-            await migrate(postgres.url)
-            yield postgres.url
 
 
 def rows(start: int, count: int) -> Iterator[tuple[Any, ...]]:
@@ -135,7 +115,7 @@ async def measure(made: Run, name: str, call: Callable[[], Awaitable[int]], time
 
 async def main(total: int, times: int, indexed: bool, directory: Path) -> None:
     made = Run("lists", {"rows": total, "pages": times, "reverse index": indexed})
-    async with database(directory) as url:
+    async with own_database(directory) as url:
         connection = await asyncpg.connect(url, command_timeout=3_600)
         await load(connection, total, indexed)
         for name, make in filters(total).items():
