@@ -21,25 +21,11 @@ import orjson
 from sync.monitoring.figures import HOUR
 from sync.operations.canonical import digest
 from sync.operations.envelope import envelope, time_text
+from sync.operations.outcomes import Again, Rewind, There
 from sync.operations.shapes import STREAM
 
 LATE = "迟到数据补录 (late entries)"
 _BUSY = (408, 425, 429)
-
-
-@dataclass(frozen=True, slots=True)
-class There:
-    """The top level has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rewind:
-    expect: int
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ from sync.access.breaker import Breaker
 from sync.access.signed_http import Answered, SignedHttp
 from sync.access.transport import NotSent, OutcomeUnknown
 from sync.leading import lead
-from sync.monitoring.documents import Again
 from sync.monitoring.heartbeat import UNKNOWN, Beat, Pace, Reply, Service, heartbeat_document, read_reply
 from sync.monitoring.statistics import SQL, Delivery, Sealer, adopt, rewind
 from sync.operations.canonical import canonical
+from sync.operations.outcomes import Again
 from sync.operations.shapes import MEDIA_TYPE, MOST_DOCUMENT_BYTES
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.sqlfiles import load_sql
-from sync.monitoring.documents import Halt, Outcome, Rewind, There, hourly_document, judge
+from sync.monitoring.documents import Halt, Outcome, hourly_document, judge
 from sync.monitoring.figures import HOUR, by_hour, carried_on, hours, rows_of, whole_hour
 from sync.operations.canonical import NO_DIGEST, canonical, digest
+from sync.operations.outcomes import Rewind, There
 
 log = logging.getLogger(__name__)
 SQL = load_sql("sync", "monitoring.sql")

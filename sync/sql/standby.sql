@@ -37,18 +37,22 @@ ORDER BY p.prefix LIMIT $2
 -- name: changed_identifiers
 -- What became visible since the snapshot $1, by the change feed; and what was registered since, by the transaction that wrote the
 -- row ($3 is the next one's number), among the rows that are not older than $2. Registering uses no savepoints: these have
--- numbers of their own, which a snapshot does not name.
-SELECT i.key, i.shown, i.value, i.version, i.status, i.template_id, i.withdrawal, i.created_at, i.changed_at, i.owner_id
-FROM identifier i WHERE key IN (
-    SELECT c.key FROM identifier_change c
-    WHERE c.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
-       OR c.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
-    UNION
-    SELECT n.key FROM identifier n, LATERAL (SELECT $3::bigint - (($3 - n.xmin::text::bigint) & 4294967295) AS xid) x
-    WHERE n.created_at >= $2
-      AND (x.xid >= pg_snapshot_xmax($1::text::pg_snapshot)::text::bigint
-           OR x.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)::text::bigint))))
-ORDER BY i.key LIMIT $4
+-- numbers of their own, which a snapshot does not name. `found` (an identifier that changed twice counts twice) of $4 or more:
+-- no more was looked for, as after a bulk job of millions, and only one row is given.
+WITH changed AS MATERIALIZED (
+    (SELECT c.key FROM identifier_change c
+     WHERE c.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
+        OR c.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) LIMIT $4)
+    UNION ALL
+    (SELECT n.key FROM identifier n, LATERAL (SELECT $3::bigint - (($3 - n.xmin::text::bigint) & 4294967295) AS xid) x
+     WHERE n.created_at >= $2
+       AND (x.xid >= pg_snapshot_xmax($1::text::pg_snapshot)::text::bigint
+            OR x.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)::text::bigint))) LIMIT $4)),
+total AS MATERIALIZED (SELECT coalesce(sum(1), 0)::bigint AS found FROM changed)
+SELECT i.key, i.shown, i.value, i.version, i.status, i.template_id, i.withdrawal, i.created_at, i.changed_at, i.owner_id,
+       (SELECT found FROM total) AS found
+FROM identifier i WHERE key IN (SELECT c.key FROM changed c LIMIT (SELECT CASE WHEN found >= $4 THEN 1 END FROM total))
+ORDER BY i.key
 
 -- name: next_transaction
 SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint
@@ -128,6 +132,11 @@ UPDATE standby_snapshot SET completed_at = now(), compared_at = now() WHERE snap
 
 -- name: snapshot_compared
 UPDATE standby_snapshot SET compared_at = now() WHERE snapshot_id = $1
+
+-- name: forget_snapshots
+-- That nobody will ask for: neither the last one nor younger than a month, or than a day where it was never whole.
+DELETE FROM standby_snapshot WHERE made_at < now() - CASE WHEN completed_at IS NULL THEN interval '1 day' ELSE interval '30 days' END
+    AND made_at < (SELECT max(made_at) FROM standby_snapshot WHERE completed_at IS NOT NULL)
 
 -- name: last_snapshot
 -- Of this stream.

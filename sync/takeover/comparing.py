@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from sync.escrow.making import choose_borders
 from sync.escrow.writing import END
@@ -23,6 +25,7 @@ from sync.takeover.standby import SQL, Refused, pages
 
 _RANGES = 1_024
 _MOST_LISTED = 64  # ranges; of more it is enough to know that they differ
+_MOST_KEYS = 100_000  # that differ: then no more ranges are listed
 _MOST_UNTOLD = 100_000
 _PAGE = 5_000
 _SECONDS = 600.0
@@ -34,11 +37,13 @@ Ask = Callable[[bytes], Awaitable[tuple[int, bytes]]]
 
 @dataclass(slots=True)
 class Compared:
-    """How many identifiers and prefixes were compared, and which differ; `more`: ranges that differ and were not listed."""
+    """How many identifiers and prefixes were compared, and which differ; `more`: ranges that differ and were not listed; `unsure`:
+    ranges that were not listed and differ perhaps only by what is not told yet."""
 
     compared: int = 0
     keys: list[str] = field(default_factory=list)
     more: int = 0
+    unsure: int = 0
 
     @property
     def different(self) -> int:
@@ -76,16 +81,26 @@ class Comparison:
             for place, (row, said) in enumerate(zip(here, told, strict=True))
             if (str(row["rows"]), str(row["total"])) != said
         ]
-        for place in wrong[:_MOST_LISTED]:
-            found.keys += _differing(
-                await _marks_here(connection, *ranges[place]), await self._marks(stream, "identifiers", ranges[place])
-            )
-        found.more = len(wrong[_MOST_LISTED:])
-        await self._prefixes(connection, stream, found)
-        await _leave_out(connection, position, found)
+        untold = await _untold(connection, position) if wrong else frozenset()
+        busy = {bisect_right(borders, key) for key in untold}
+        for listed, place in enumerate(sorted(wrong, key=busy.__contains__)):  # those first that surely differ
+            if listed < _MOST_LISTED and len(found.keys) < _MOST_KEYS:
+                marks = await self._marks(stream, "identifiers", ranges[place])
+                found.keys += _differing(await _marks_here(connection, *ranges[place]), marks, untold)
+            elif place in busy:
+                found.unsure += 1
+            else:
+                found.more += 1
+        await self._prefixes(connection, position, found)
         return found
 
-    async def _prefixes(self, connection: Any, stream: str, found: Compared) -> None:
+    async def reach(self) -> None:
+        """Whether anybody is there, before much is read for them. Raises as `ask` does."""
+        head = envelope("standby-question", self._sln, secrets.token_hex(16), datetime.now(UTC))
+        await self._ask(canonical({**head, "stream": str(UUID(int=0)), "of": "prefixes", "ranges": []}))
+
+    async def _prefixes(self, connection: Any, position: Any, found: Compared) -> None:
+        stream = str(position["stream"])
         here = {
             row["prefix"]: prefix_mark(prefix_line(row))
             async for row in pages(connection, "standby_prefixes", "prefix")
@@ -94,7 +109,8 @@ class Comparison:
         whole = ["", END]
         (said,) = await self._sums(stream, "prefixes", [whole])
         if said != (str(len(here)), str(sum(here.values()))):
-            found.keys += _differing(here, await self._marks(stream, "prefixes", whole))
+            marks = await self._marks(stream, "prefixes", whole)
+            found.keys += _differing(here, marks, await _untold_prefixes(connection, position))
 
     async def _sums(self, stream: str, of: str, ranges: list[list[str]]) -> list[tuple[str, str]]:
         said = await self._asked(Sums, stream, {"of": of, "ranges": ranges})
@@ -134,17 +150,25 @@ async def _marks_here(connection: Any, first: str, end: str) -> dict[str, int]:
     return marks
 
 
-def _differing(here: dict[str, int], there: dict[str, int]) -> list[str]:
-    return sorted(key for key in here.keys() | there.keys() if here.get(key) != there.get(key))
+def _differing(here: dict[str, int], there: dict[str, int], untold: frozenset[str]) -> list[str]:
+    keys = (here.keys() | there.keys()) - untold
+    return sorted(key for key in keys if here.get(key) != there.get(key))
 
 
-async def _leave_out(connection: Any, position: Any, found: Compared) -> None:
-    """What has become visible since the position waits to be told."""
-    if not found.keys or position["seen"] is None:
-        return
+async def _untold(connection: Any, position: Any) -> frozenset[str]:
+    """Identifiers that wait to be told: what has become visible since the position. Raises `Refused` where they are too many."""
+    if position["seen"] is None:
+        return frozenset()
     xid = await connection.fetchval(SQL["next_transaction"])
     arguments = (position["seen"], position["since"], xid, _MOST_UNTOLD)
     rows = await connection.fetch(SQL["changed_identifiers"], *arguments, timeout=_SECONDS)
-    prefixes = await connection.fetch(SQL["changed_prefixes"], position["seen"], _MOST_UNTOLD, timeout=_SECONDS)
-    untold = {row["key"] for row in rows} | {row["prefix"] for row in prefixes}
-    found.keys = [key for key in found.keys if key not in untold]
+    if rows and rows[0]["found"] >= _MOST_UNTOLD:
+        raise Refused("so much is not told yet that nothing can be compared")
+    return frozenset(row["key"] for row in rows)
+
+
+async def _untold_prefixes(connection: Any, position: Any) -> frozenset[str]:
+    if position["seen"] is None:
+        return frozenset()
+    rows = await connection.fetch(SQL["changed_prefixes"], position["seen"], _MOST_UNTOLD, timeout=_SECONDS)
+    return frozenset(row["prefix"] for row in rows)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sync.operations.canonical import canonical
+from sync.operations.outcomes import Rewind, There
 from sync.operations.shapes import MEDIA_TYPE
 from sync.takeover.lines import identifier_line, prefix_line
 from sync.takeover.standby import SQL, Put
@@ -25,8 +26,6 @@ from sync.takeover.telling import (
     NoBase,
     Outcome,
     Place,
-    Rewind,
-    There,
     changes_document,
     judge,
 )
@@ -114,17 +113,20 @@ class Flow:
                 return True
 
     async def _read(self, connection: Any, held: Any, most: int, writing: _Writing) -> None:
-        for row in await connection.fetch(SQL["changed_prefixes"], held["seen"], most + 1, timeout=_READ_SECONDS):
+        prefixes = await connection.fetch(SQL["changed_prefixes"], held["seen"], most + 1, timeout=_READ_SECONDS)
+        if len(prefixes) > most:
+            raise TooMany
+        for row in prefixes:
             await writing.add(prefix_line(row))
         xid = await connection.fetchval(SQL["next_transaction"])
         cursor = await connection.cursor(
             SQL["changed_identifiers"], held["seen"], held["since"], xid, most + 1, timeout=_READ_SECONDS
         )
         while rows := await cursor.fetch(MOST_LINES, timeout=_READ_SECONDS):
+            if rows[0]["found"] > most:
+                raise TooMany
             for row in rows:
                 await writing.add(identifier_line(row))
-            if writing.told > most:
-                raise TooMany
         await writing.rest()
 
     def _most(self, base: Any) -> int:
@@ -144,8 +146,10 @@ class Flow:
         return None
 
     async def _turned(self, outcome: Rewind) -> Outcome:
-        kept = await self._pool.fetchrow(SQL["changes_kept"])
-        if outcome.expect < kept["first"]:
+        first = (await self._pool.fetchrow(SQL["changes_kept"]))["first"]
+        if first is None:  # a whole set that was completed meanwhile holds them
+            return outcome
+        if outcome.expect < first:
             return NoBase(f"the top level waits for changes {outcome.expect}, which are not kept", True)
         log.warning("the top level lacks changes from %d on; they are sent again", outcome.expect)
         await rewind(self._pool, outcome.expect)
@@ -158,7 +162,7 @@ class _Writing:
     def __init__(self, connection: Any, sln: str, place: Place, number: int, watermark: datetime) -> None:
         self._connection, self._sln, self._place, self._watermark = connection, sln, place, watermark
         self._lines: list[bytes] = []
-        self._size = self.told = 0
+        self._size = 0
         self.number = number
 
     async def add(self, line: bytes) -> None:
@@ -166,7 +170,6 @@ class _Writing:
             await self.write()
         self._lines.append(line)
         self._size += len(line)
-        self.told += 1
 
     async def rest(self) -> None:
         if self._lines:

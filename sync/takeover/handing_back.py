@@ -67,7 +67,7 @@ class HandingBack:
             return await status_of(connection, self._sln, order_id, 202)
 
     async def take_back(self, compare: Compare) -> Compared | None:
-        """Compare for the offer that waits, and decide; what was found, None where none was decided. It takes its time, so it is
+        """Compare for the offer that waits, and decide; what was found, None where nothing was decided. It takes its time, so it is
         for the process of the exchange. Raises as asyncpg and `compare` do."""
         waiting = await self._pool.fetchrow(SQL["waiting_offer"])
         if waiting is None:
@@ -77,6 +77,8 @@ class HandingBack:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             found = await compare(connection)
+        if found.unsure:
+            return None  # what is told next decides
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(LOCK)
             held = await connection.fetchrow(SQL["hold_order"], waiting["order_id"])

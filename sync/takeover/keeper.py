@@ -21,10 +21,12 @@ from sync.takeover.handing_back import HandingBack
 from sync.takeover.orders import Orders
 from sync.takeover.standby import SQL, Refused, Standby
 from sync.takeover.states import State
+from sync.takeover.telling import NoBase
 
 log = logging.getLogger(__name__)
 LOCK = 0x6269616F6B656570  # "biaokeep"
 _TICK_SECONDS = 0.5
+_MOST_SETS = 2  # in one go: after the first it may turn out that another is needed
 _AWAY = (NotSent, OutcomeUnknown, Refused)
 
 
@@ -83,15 +85,19 @@ class Keeper:
 
     async def _keep_current(self) -> None:
         """A whole set where one is needed, then what has changed. Raises as both do."""
-        if (why := await self._flow.base_needed()) is not None:
-            await self._send(why)
-        if (outcome := await self._flow.round()) is not None:
+        for _ in range(_MOST_SETS):
+            if (why := await self._flow.base_needed()) is not None:
+                await self._send(why)
+            if not isinstance(outcome := await self._flow.round(), NoBase):
+                break
+        if outcome is not None:
             self._due = 0.0
             raise Refused(f"changes are not taken: {outcome}")
         await self._compare()
 
     async def _send(self, why: str) -> None:
-        """Changes go on to flow onto the set before, where there is one."""
+        """Changes go on to flow onto the set before, where there is one. Nothing is read for a top level that is away."""
+        await self._comparison.reach()
         sending = asyncio.create_task(self._standby.send())
         try:
             while not (await asyncio.wait({sending}, timeout=self._every or None))[0]:

@@ -53,6 +53,8 @@ class Orders:
             why = self._refusal(plain, order, expires_at, now)
             if why is not None:
                 return await self._answer(connection, plain, order.order_id, "refuse", why, now)
+            # At its time, whether anybody countersigns until then or not, and whoever runs then.
+            await connection.execute(SQL["freeze"], order.order_id, effective_at)
             if self._automatic:
                 return await self._answer(connection, plain, order.order_id, "accept", None, now)
             return await status_of(connection, self._sln, order.order_id, 202)
@@ -150,7 +152,7 @@ class Orders:
     async def _answer(
         self, connection: Any, order: dict[str, Any], order_id: str, decision: str, why: str | None, now: datetime
     ) -> Said:
-        """Countersign, and keep the bytes. Registration freezes when the order takes effect, whoever runs then."""
+        """Countersign, and keep the bytes."""
         document = {
             **envelope("takeover-acceptance", self._sln, secrets.token_hex(16), now),
             "orderId": order_id, "order": order, "decision": decision,
@@ -163,7 +165,6 @@ class Orders:
                 "registrationFrozenAt": order["effectiveAt"], "lastStatisticsSeq": last["statistics"],
                 "lastOutboxId": last["outbox"],
             }  # fmt: skip
-            await connection.execute(SQL["freeze"], order_id, read_time(order["effectiveAt"]))
         body = canonical(signed(document, self._signer, COUNTERSIGNER))
         await move(connection, order_id, State.ORDERED, Event.REFUSE if why is not None else Event.COUNTERSIGN, now)
         await connection.execute(SQL["keep_acceptance"], order_id, body)

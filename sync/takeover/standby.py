@@ -77,6 +77,7 @@ class Standby:
                 since = await connection.fetchval(SQL["oldest_moment"])
                 moment, chunks = await _spooled(connection, Path(folder))
             manifest = signed(self._manifest(number, watermark, chunks, moment["prefixes"]), self._signer, ISSUER)
+            await self._pool.execute(SQL["forget_snapshots"])
             await self._pool.execute(
                 SQL["write_snapshot"], number, watermark, canonical(manifest), digest(manifest), manifest["records"],
                 moment["seen"], moment["stream"], moment["number"], since,

@@ -58,7 +58,6 @@ MOVES: dict[tuple[State | None, Event], State] = {
     (State.RETURNING, Event.COUNTERSIGN): State.CLOSED,
 }
 OPEN = (State.ORDERED, State.ACCEPTED, State.ACTIVE, State.RETURNING)
-FROZEN = (State.ACCEPTED, State.ACTIVE, State.RETURNING)  # accepted: from the time at which it takes effect
 
 
 class MoveImpossible(Exception):

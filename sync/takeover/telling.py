@@ -17,24 +17,10 @@ from datetime import datetime
 from typing import Any
 
 from sync.operations.envelope import envelope, time_text
+from sync.operations.outcomes import Again, Rewind, There
 from sync.operations.shapes import ChangesReply, Malformed, read
 
 MOST_LINES, MOST_BYTES = 2_000, 2 * 1024 * 1024  # of one document
-
-
-@dataclass(frozen=True, slots=True)
-class There:
-    """The top level has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rewind:
-    expect: int
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

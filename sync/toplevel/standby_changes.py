@@ -3,8 +3,9 @@
 | situation                                                      | answer                |
 |----------------------------------------------------------------|-----------------------|
 | the number that is expected                                    | 200 accepted          |
-| a number that was applied, the same content or one of long ago | 200 duplicate         |
-| a number that was applied, other content                       | 409 conflict          |
+| a number that was applied, the same content                    | 200 duplicate         |
+| a number that was applied, other content, or one that a whole  | 409 conflict          |
+| set holds, which nobody who knows of that set sends            |                       |
 | a number beyond the expected one                               | 409 gap, `expect`     |
 | the whole set that they stand on is not here                   | 409 no-base           |
 | malformed                                                      | 400; not theirs: 422  |
@@ -21,6 +22,7 @@ from sync.operations.shapes import FORMAT, Changes, Malformed, Question, read
 from sync.takeover.lines import read_line
 from sync.toplevel.desk import Desk
 from sync.toplevel.signed_doors import Told, json_told
+from sync.toplevel.store import Store
 
 _PAGE = 5_000
 
@@ -38,6 +40,7 @@ def take_changes(desk: Desk, account: Any, number: str, body: bytes) -> Told:
         return json_told(*error("foreign-prefix"))
     if str(document.number) != number:
         return json_told(*error("bad-message", "number"))
+    drop_left(desk.store, account["app_id"])
     with desk.store.transaction():
         return _taken(desk, account["app_id"], document, digest(plain), lines)
 
@@ -57,7 +60,7 @@ def _taken(desk: Desk, app_id: str, document: Changes, said: str, lines: list[tu
         applied = held["number"]
         if document.number <= applied:
             known = store.value("document", app_id=app_id, number=document.number)
-            return _reply(document, "duplicate" if known in (None, said) else "conflict")
+            return _reply(document, "duplicate" if known == said else "conflict")
         if held["base"] != document.base:  # it holds everything up to `after`
             applied = max(applied, document.after)
             _forget(desk, app_id, document.after)
@@ -72,6 +75,14 @@ def _taken(desk: Desk, app_id: str, document: Changes, said: str, lines: list[tu
     for key, mark, line in lines:
         store.run("put_change", app_id=app_id, key=key, number=document.number, mark=mark, line=line)
     return _reply(document, "accepted")
+
+
+def drop_left(store: Store, app_id: str) -> None:
+    """One piece of sets before, at each turn: a set may have thousands, and others are to be served meanwhile."""
+    if (piece := store.value("left_piece", app_id=app_id)) is not None:
+        with store.transaction():
+            store.run("drop_lines", app_id=app_id, digest=piece)
+            store.run("drop_piece", app_id=app_id, digest=piece)
 
 
 def _forget(desk: Desk, app_id: str, number: int) -> None:

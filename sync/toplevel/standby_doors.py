@@ -17,7 +17,7 @@ from sync.takeover.standby import MOST_CHUNK_BYTES
 from sync.toplevel.accounts import key_of
 from sync.toplevel.desk import Desk
 from sync.toplevel.signed_doors import DESK, Told, json_told, serve
-from sync.toplevel.standby_changes import answer_question, take_changes
+from sync.toplevel.standby_changes import answer_question, drop_left, take_changes
 from sync.toplevel.store import Store
 
 _PATH = "/ops/v1/standby/{sln}/{snapshot}"
@@ -104,18 +104,20 @@ def take_chunk(desk: Desk, account: Any, snapshot: str, n: str, body: bytes, med
     wanted = {one["n"]: one["digest"] for one in orjson.loads(held["manifest"])["chunks"]}.get(int(n))
     if wanted is None or wanted != digest_of_bytes(content):
         return json_told(*error("wrong-digest"))
+    try:
+        lines = list(read_lines(content))
+    except (ValueError, KeyError, TypeError) as wrong:
+        return json_told(*error("bad-message", f"no line of standby data: {wrong}"))
+    drop_left(store, app_id)
     with store.transaction():
         if store.run("put_piece", app_id=app_id, digest=wanted):
-            for key, mark, line in read_lines(content):
+            for key, mark, line in lines:
                 store.run("put_line", app_id=app_id, key=key, piece=wanted, mark=mark, line=line)
     return Told(204, b"", MEDIA_TYPE)
 
 
 def _turn_to(store: Store, app_id: str, wanted: set[str]) -> None:
-    """From now on these pieces are what would be answered from; the others are gone."""
-    for one in store.all("pieces", app_id=app_id):
-        if one["digest"] in wanted:
-            store.run("turn_to_piece", app_id=app_id, digest=one["digest"])
-        else:
-            store.run("drop_lines", app_id=app_id, digest=one["digest"])
-            store.run("drop_piece", app_id=app_id, digest=one["digest"])
+    """From now on these pieces are what would be answered from; the others are left, and dropped by and by."""
+    store.run("leave_pieces", app_id=app_id)
+    for one in wanted:
+        store.run("turn_to_piece", app_id=app_id, digest=one)

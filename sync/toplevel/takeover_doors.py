@@ -163,7 +163,7 @@ async def _asked(session: aiohttp.ClientSession, base_url: str, line: dict[str, 
 def random_record(desk: Desk, account: Any) -> Any:
     """Key and line of an identifier that is answered from, of a random piece or of the changes. None: there is none."""
     app_id = account["app_id"]
-    places: list[str | None] = [row["digest"] for row in desk.store.all("pieces", app_id=app_id) if row["current"]]
+    places: list[str | None] = [row["digest"] for row in desk.store.all("pieces", app_id=app_id) if row["current"] == 1]
     places = [None, *places] if random.random() < 0.5 else [*random.sample(places, len(places)), None]  # noqa: S311
     for piece in places:  # one may hold prefixes only
         of = {"app_id": app_id} | ({} if piece is None else {"piece": piece})

@@ -25,6 +25,7 @@ from sync.takeover.flow import rewind
 from sync.takeover.keeper import Keeper
 from sync.takeover.lines import identifier_line, prefix_line, read_line
 from sync.takeover.standby import SQL, Refused, pages
+from sync.takeover.telling import NoBase
 from tests.conftest import Servers
 from tests.harness import at, item, text_value
 from tests.takeover_stage import Stage, staged
@@ -210,6 +211,101 @@ async def test_more_changes_than_the_whole_is_worth_are_a_new_whole(stage: Stage
         await stage.keeper.tick()
     await stage.keeper.tick()
     assert await bases(stage) == 3 and held_there(stage) == await held_here(stage.peered.pool)
+
+
+async def test_after_a_bulk_job_no_more_is_looked_for_than_is_told(stage: Stage) -> None:
+    """Ten million rows are known to be too many after the first that are."""
+    node, pool, flow = stage.peered.node, stage.peered.pool, stage.keeper._flow
+    position = await pool.fetchrow(SQL["position"])
+    items = [item(f"{node.prefix}/M{number}") for number in range(10)]
+    await node.owner.post("/api/v1/identifiers:batch", {"items": items})
+    async with pool.acquire() as connection:
+        xid = await connection.fetchval(SQL["next_transaction"])
+        arguments = (position["seen"], position["since"], xid)
+        assert [row["found"] for row in await connection.fetch(SQL["changed_identifiers"], *arguments, 11)] == [10] * 10
+        assert [row["found"] for row in await connection.fetch(SQL["changed_identifiers"], *arguments, 4)] == [4]
+    flow._least = 3
+    assert isinstance(await flow.round(), NoBase) and await numbers(stage) == []  # none of them was written down
+    await stage.keeper._keep_current()
+    assert await bases(stage) == 2 and held_there(stage) == await held_here(pool)
+
+
+async def test_a_whole_set_that_is_completed_meanwhile_ends_a_gap(stage: Stage) -> None:
+    node, flow = stage.peered.node, stage.keeper._flow
+    for name in ("ONE", "TWO"):
+        await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/{name}"))
+        await stage.keeper.tick()
+    await _older(stage)
+    last = (await numbers(stage))[-1]
+    await stage.peered.pool.execute("DELETE FROM standby_change WHERE number < $1", last)
+    put = flow._put
+
+    async def overtaken(path: str, body: bytes, media_type: str) -> tuple[int, bytes]:
+        said = await put(path, body, media_type)
+        flow._put = put
+        await stage.keeper._standby.send()  # by command
+        return said
+
+    flow._put = overtaken
+    assert await rewind(stage.peered.pool, last) == 1
+    assert await flow.round() is None
+    assert held_there(stage) == await held_here(stage.peered.pool)
+
+
+async def test_nothing_is_read_for_a_top_level_that_is_away(stage: Stage) -> None:
+    pool, keeper = stage.peered.pool, stage.keeper
+    made = "SELECT count(*) FROM standby_snapshot"
+    await keeper._flow.lose("lost", False)
+    stage.box.turn(vanish=-1)
+    await keeper.tick()
+    assert await pool.fetchval(made) == 1
+    old = "UPDATE standby_snapshot SET made_at = made_at - interval '40 days' RETURNING snapshot_id"
+    first = await pool.fetchval(old)
+    stage.box.turn(**stage.box.calm)
+    await _settled(keeper)
+    assert await pool.fetchval(made) == 2  # the last whole one stays until the next is there
+    await keeper._send("on wish")
+    assert first not in {row[0] for row in await pool.fetch("SELECT snapshot_id FROM standby_snapshot")}
+
+
+async def test_a_node_that_is_older_than_the_whole_set_is_contradicted(stage: Stage) -> None:
+    """Restored from a copy of its database: what it tells under old numbers is not taken for what was told then."""
+    node, pool, keeper = stage.peered.node, stage.peered.pool, stage.keeper
+    stream, first = await pool.fetchval(SQL["stream"]), await pool.fetchval(SQL["changes_kept"])
+    await keeper._standby.send("SECOND")
+    for name in ("ONE", "TWO"):
+        await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/{name}"))
+        await keeper.tick()
+    await keeper._standby.send("THIRD")
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/THREE"))
+    await keeper.tick()
+    await pool.execute("DELETE FROM standby_change")
+    await pool.execute("DELETE FROM standby_snapshot WHERE snapshot_id = 'THIRD'")
+    await pool.execute("UPDATE standby_state SET number = 0, told_base = NULL")
+    await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/OTHER"))
+    await keeper.tick()
+    assert await pool.fetchval(SQL["stream"]) != stream and first == 0
+    await _settled(keeper)
+    assert line(stage, f"{node.prefix}/OTHER") and held_there(stage) == await held_here(pool)
+
+
+async def test_much_that_is_not_told_yet_is_no_difference(stage: Stage) -> None:
+    """A bulk job goes on while both sides are compared: nearly every range has something new."""
+    node, keeper = stage.peered.node, stage.keeper
+    items = [item(f"{node.prefix}/M{number:04}") for number in range(1_500)]
+    await node.owner.post("/api/v1/identifiers:batch", {"items": items})
+    await keeper.tick()
+    later = [item(f"{node.prefix}/M{number:04}-LATER") for number in range(0, 1_500, 5)]
+    await node.owner.post("/api/v1/identifiers:batch", {"items": later})
+    store = stage.box.desk.store
+    store.run("put_change", app_id=stage.account["app_id"], key=f"{node.prefix}/A", number=1, mark=1, line=b"{}")
+    found = await compared(stage)
+    assert found.keys == [f"{node.prefix}/A"] and found.more == 0 and found.unsure > 100
+    order = stage.order()
+    assert await stage.send(order) == "accepted"
+    assert (await stage.offer(order))["status"] == 202
+    assert await keeper._handing_back.take_back(keeper._comparison.of) is None  # what is told next decides
+    assert await stage.state(order) == "returning"
 
 
 async def test_differences_are_found_exactly_and_what_is_not_told_yet_is_none(stage: Stage) -> None:

@@ -88,6 +88,7 @@ async def test_pieces_travel_packed_and_only_those_that_are_missing(stage: Stage
     await standby.send("FOURTH")
     assert sent[-2][0] == PLAIN  # who unpacks nothing is sent them as they are
     store = stage.box.desk.store
+    await stage.keeper.tick()  # what is old goes a piece at a time, as others come
     ((pieces, lines),) = store._database.execute(
         "SELECT (SELECT count(*) FROM standby_part), (SELECT count(*) FROM standby_entry)"
     ).fetchall()
@@ -271,6 +272,18 @@ async def test_an_operator_countersigns_where_the_policy_says_so(stage: Stage) -
     assert await stage.send(order) == "accepted"
     made = await stage.peered.node.owner.post("/api/v1/identifiers", item(f"{stage.peered.node.prefix}/still"))
     assert made.status == 201  # not before the order takes effect
+
+
+async def test_an_order_takes_effect_before_anybody_has_countersigned(stage: Stage) -> None:
+    """And before any process of the exchange looks at it: that may be busy, or away."""
+    node, orders = stage.peered.node, stage.keeper._orders
+    orders._automatic = False
+    order = stage.order()
+    assert (await orders.receive(canonical(order))).status == 202
+    assert (await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/late"))).status == 503
+    assert await stage.state(order) == "active"
+    assert (await stage.hand_back(order))["decision"] == "accept"
+    assert (await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/late"))).status == 201
 
 
 async def test_an_order_that_took_effect_unheard_is_learnt_of_with_the_next_heartbeat(stage: Stage) -> None:

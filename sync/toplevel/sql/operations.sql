@@ -65,7 +65,13 @@ ON CONFLICT DO UPDATE SET mark = excluded.mark, line = excluded.line
 SELECT digest, current FROM standby_part WHERE app_id = :app_id
 
 -- name: turn_to_piece
-UPDATE standby_part SET current = 1 WHERE app_id = :app_id AND digest = :digest AND NOT current
+UPDATE standby_part SET current = 1 WHERE app_id = :app_id AND digest = :digest
+
+-- name: leave_pieces
+UPDATE standby_part SET current = -1 WHERE app_id = :app_id
+
+-- name: left_piece
+SELECT digest FROM standby_part WHERE app_id = :app_id AND current = -1 LIMIT 1
 
 -- name: drop_lines
 DELETE FROM standby_entry WHERE app_id = :app_id AND piece = :digest
@@ -75,7 +81,7 @@ DELETE FROM standby_part WHERE app_id = :app_id AND digest = :digest
 
 -- name: line
 SELECT coalesce((SELECT line FROM standby_change WHERE app_id = :app_id AND key = :key),
-                (SELECT e.line FROM standby_entry e JOIN standby_part p ON p.app_id = e.app_id AND p.digest = e.piece AND p.current
+                (SELECT e.line FROM standby_entry e JOIN standby_part p ON p.app_id = e.app_id AND p.digest = e.piece AND p.current = 1
                  WHERE e.app_id = :app_id AND e.key = :key))
 
 -- name: count_lines
@@ -121,12 +127,12 @@ DELETE FROM standby_document WHERE app_id = :app_id AND number <= :number
 SELECT sum(rows), sum(high), sum(low) FROM (
     SELECT count(*) AS rows, coalesce(sum(mark >> 32), 0) AS high, coalesce(sum(mark & 4294967295), 0) AS low
     FROM standby_entry WHERE app_id = :app_id AND key >= :first AND key < :end AND (instr(key, '/') > 0) = :deep
-      AND piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current)
+      AND piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current = 1)
     UNION ALL
     SELECT -count(*), -coalesce(sum(e.mark >> 32), 0), -coalesce(sum(e.mark & 4294967295), 0)
     FROM standby_change c CROSS JOIN standby_entry e ON e.app_id = c.app_id AND e.key = c.key
     WHERE c.app_id = :app_id AND c.key >= :first AND c.key < :end AND (instr(c.key, '/') > 0) = :deep
-      AND e.piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current)
+      AND e.piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current = 1)
     UNION ALL
     SELECT count(*), coalesce(sum(mark >> 32), 0), coalesce(sum(mark & 4294967295), 0)
     FROM standby_change WHERE app_id = :app_id AND key >= :first AND key < :end AND (instr(key, '/') > 0) = :deep)
@@ -138,7 +144,7 @@ WHERE app_id = :app_id AND key >= :first AND key < :end AND (instr(key, '/') > 0
 UNION ALL
 SELECT e.key, e.mark FROM standby_entry e
 WHERE e.app_id = :app_id AND e.key >= :first AND e.key < :end AND (instr(e.key, '/') > 0) = :deep
-  AND e.piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current)
+  AND e.piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current = 1)
   AND NOT EXISTS (SELECT 1 FROM standby_change c WHERE c.app_id = e.app_id AND c.key = e.key)
 ORDER BY 1 LIMIT :most
 

@@ -31,8 +31,8 @@ CREATE TABLE IF NOT EXISTS standby_base (
     whole INTEGER NOT NULL DEFAULT 0, -- nothing of it is missing, and it is what would be answered from
     PRIMARY KEY (app_id, snapshot_id)
 );
--- Pieces by what they are: one that stands in many sets is kept once. Answered from are those that are `current`, of the last
--- set that is whole.
+-- Pieces by what they are: one that stands in many sets is kept once. Answered from are those that are `current` (1), of the last
+-- set that is whole; 0: of one that is on its way, -1: of one before, to be dropped.
 CREATE TABLE IF NOT EXISTS standby_part (
     app_id TEXT NOT NULL REFERENCES account,
     digest TEXT NOT NULL,

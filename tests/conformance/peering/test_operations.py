@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from sync.monitoring.documents import Again, Halt, Rewind, There, hourly_document, judge
+from sync.monitoring.documents import Halt, hourly_document, judge
 from sync.monitoring.heartbeat import Beat, Service, heartbeat_document, read_reply
 from sync.operations.canonical import NO_DIGEST, canonical, digest
+from sync.operations.outcomes import Again, Rewind, There
 from sync.operations.shapes import Heartbeat, Malformed, Manifest, Offer, Order, Statistics, read
 from sync.operations.signatures import COUNTERSIGNER, ISSUER, DocumentRefused, require_signed, signed
 from tests.conformance.peering.test_signatures import signer, verifier
