@@ -13,6 +13,7 @@ from core.handle.codes import Code, Flag, Op
 from core.handle.message import Message
 from core.handle.trust import CERTIFICATE, Verdict, verify, with_certificates
 from core.handle.wire_value import WireValue
+from core.identifier import fold_case
 from node.console import Refused
 from node.handle_client import request
 
@@ -33,7 +34,7 @@ def read_roots(path: Path) -> dict[str, Mapping[str, Any]]:
             f'{path} is no file of roots, as {{"300:0.0/0.0": {{"kty": "RSA", …}}}}',
             f'{path} 不是可信根文件，格式如 {{"300:0.0/0.0": {{"kty": "RSA", …}}}}',
         ) from None
-    return {name.upper(): key for name, key in said.items()}
+    return {fold_case(name): key for name, key in said.items()}
 
 
 async def judge(

@@ -15,6 +15,8 @@ import orjson
 
 from core.access import Hosting
 from core.errors import FieldProblem, IdentifierMalformed
+from core.handle.keys import key_from_json
+from core.handle.malformed import Malformed
 from core.identifier import parse_identifier
 from registry.fields import read_number, read_text
 
@@ -96,14 +98,25 @@ def _server(raw: Any, path: str, place: int, problems: list[FieldProblem]) -> di
         "address": _address(raw.get("address"), f"{path}.address", problems),
     }
     if (key := raw.get("publicKey")) is not None:
-        if not isinstance(key, dict) or len(orjson.dumps(key)) > MAX_KEY_BYTES:
-            _wrong(problems, f"{path}.publicKey", "must be a key as a JSON object", "必须是 JSON 对象形式的公钥")
+        if not _is_key(key):
+            _wrong(problems, f"{path}.publicKey", "must be a public key as a JWK", "必须是 JWK 形式的公钥")
         server["publicKey"] = key
     listed = _list(raw.get("interfaces"), f"{path}.interfaces", MAX_INTERFACES, problems)
     server["interfaces"] = [
         _interface(one, f"{path}.interfaces[{number}]", problems) for number, one in enumerate(listed)
     ]
     return server
+
+
+def _is_key(raw: Any) -> bool:
+    """A JWK, or `{"format": "key", "value": JWK}` as the Handle HTTP API has it: Handle clients are told its bytes."""
+    if not isinstance(raw, dict) or len(orjson.dumps(raw)) > MAX_KEY_BYTES:
+        return False
+    try:
+        key_from_json(raw.get("value", raw))
+    except Malformed:
+        return False
+    return True
 
 
 def _interface(raw: Any, path: str, problems: list[FieldProblem]) -> dict[str, Any]:

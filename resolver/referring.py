@@ -10,9 +10,12 @@ import orjson
 
 from core.errors import NotResponsible, Problem
 from core.exchange import Answer, Ask, json_bytes_of, json_of
+from core.handle.malformed import Malformed
+from core.handle.site import site_as_json, site_from_json
 from core.identifier import parse_identifier
 from core.negotiation import wants
 from core.page import Reader, render_page
+from core.values import HandleValue
 from resolver.foreign_doors import OPEN, foreign_one, told_onwards
 from resolver.pages import PAGES
 from resolver.referral import Referred, endpoints, referral_answer, web_address
@@ -82,8 +85,17 @@ async def with_site(resolver: Resolver, referred: Referred) -> Referred:
     except (Problem, Referred):  # the name is said all the same
         return referred
     shown = [value for value in found.record.values if value.public] if found and not found.record.withdrawn else []
-    sites = (value.data for value in shown if value.type == "HS_SITE" and isinstance(value.data, dict))
-    return Referred(referred.identifier, referred.prefix, next(sites, None))
+    return Referred(referred.identifier, referred.prefix, next(filter(None, map(_site_in, shown)), None))
+
+
+def _site_in(value: HandleValue) -> dict[str, Any] | None:
+    """What an HS_SITE of somebody's record says, with every member that a site has; None for what is none."""
+    if value.type != "HS_SITE" or value.format != "site":
+        return None
+    try:
+        return site_as_json(site_from_json(value.data))
+    except Malformed:
+        return None
 
 
 def count_referral(resolver: Resolver, ask: Ask, door: Door, referred: Referred) -> None:

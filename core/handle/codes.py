@@ -99,10 +99,12 @@ class Flag(IntFlag):
     TRUSTY = 0x00000001  # IDIS: they are
 
 
+REFERRED_FROM = 5  # minor version from which 303 is a referral
+_BEFORE = {Code.VALUE_INVALID: 201, Code.READ_ONLY: 303, Code.PREFIX_REFERRAL: 302}
+
+
 def spoken(code: int, minor: int) -> int:
-    """A response code as it is said at a minor version: older clients know fewer."""
+    """A response code as it is said at a minor version: older clients know fewer, and take 303 for read-only."""
     if code not in CODES:
         return Code.ERROR
-    if minor < 5 and code == Code.VALUE_INVALID:
-        return Code.VALUE_EXISTS
-    return code
+    return _BEFORE.get(Code(code), code) if minor < REFERRED_FROM else code

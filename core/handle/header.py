@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from core.handle.envelope import ENCRYPTED, ENVELOPE_BYTES
 from core.handle.malformed import Malformed
 
 HEADER_BYTES = 24
 SERIAL_UNKNOWN = 0xFFFF
 _LAYOUT = struct.Struct(">IIIHBBII")
+_OPTIONS_AT, _CODE_AT = 2, ENVELOPE_BYTES + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class Header:
         return _LAYOUT.pack(
             self.op, self.code, self.flags, self.serial, self.recursion, 0, self.expires, self.body_bytes
         )
+
+
+def is_answer(message: bytes) -> bool:
+    """Whether a whole message says a response code. Of one that is encrypted nobody can tell."""
+    return any(message[_CODE_AT : _CODE_AT + 4]) and not message[_OPTIONS_AT] & ENCRYPTED
 
 
 def decode_header(data: bytes, at: int = 0) -> Header:

@@ -17,6 +17,7 @@ from typing import Any
 
 from core.handle.tokens import TokenWrong, read_jwk, read_token
 from core.handle.wire_value import WireValue
+from core.identifier import fold_case
 from core.sm2 import sm3
 
 SIGNATURE, CERTIFICATE = "HS_SIGNATURE", "HS_CERT"
@@ -68,8 +69,8 @@ def verify(
     roots: Mapping[str, Mapping[str, Any]],
     now: int,
 ) -> Verdict:
-    """What is signed of a record. `certificates` are HS_CERT data by (upper-cased handle, index) as far as they were fetched,
-    `roots` JWKs by upper-cased `index:handle`; `now` in unix seconds. Asks for more in `needed`."""
+    """What is signed of a record. `certificates` are HS_CERT data by (folded handle, index) as far as they were fetched,
+    `roots` JWKs by folded `index:handle` (`fold_case`); `now` in unix seconds. Asks for more in `needed`."""
     verdict = Verdict()
     signatures = [value for value in values if value.type == SIGNATURE]
     if len(signatures) > _MOST_SIGNATURES:
@@ -87,7 +88,7 @@ def verify(
             if key is None:
                 continue
             claims = _verified(value.data, key, now)
-            if _subject(claims).upper() != handle.upper():
+            if fold_case(_subject(claims)) != fold_case(handle):
                 raise Untrusted("the signature is of another identifier", "该签名属于其他标识")
             verdict.signed |= _unchanged(claims, values)
             verdict.signers.append(f"{issuer[1]}:{issuer[0]}")
@@ -105,7 +106,7 @@ async def with_certificates(
     certificates: dict[tuple[str, int], bytes] = {}
     while True:
         verdict = await check(certificates)
-        wanted = {(one.handle.upper(), one.index) for one in verdict.needed}
+        wanted = {(fold_case(one.handle), one.index) for one in verdict.needed}
         if not wanted or len(certificates) + len(wanted) > _MOST_CERTIFICATES:
             return verdict
         for handle, index in wanted:
@@ -152,20 +153,20 @@ def _key_of(
     certificate of the chain has not been fetched yet."""
     chain: list[tuple[str, int]] = []
     at = issuer
-    while (root := roots.get(f"{at[1]}:{at[0]}".upper())) is None:
+    while (root := roots.get(fold_case(f"{at[1]}:{at[0]}"))) is None:
         if at in chain or len(chain) >= _LONGEST_CHAIN:
             raise Untrusted("the certificates lead to no root", "证书链无法追溯到可信根")
-        if (at[0].upper(), at[1]) not in certificates:
+        if (fold_case(at[0]), at[1]) not in certificates:
             verdict.needed.append(Needed(*at))
             return None
         chain.append(at)
-        at = _party(_unverified(certificates[at[0].upper(), at[1]]), "iss")
+        at = _party(_unverified(certificates[fold_case(at[0]), at[1]]), "iss")
     key: Mapping[str, Any] = root
     for place in reversed(range(len(chain))):
         subject = chain[place]
-        claims = _verified(certificates[subject[0].upper(), subject[1]], key, now)
+        claims = _verified(certificates[fold_case(subject[0]), subject[1]], key, now)
         named = _party(claims, "sub")
-        if (named[0].upper(), named[1]) != (subject[0].upper(), subject[1]):
+        if (fold_case(named[0]), named[1]) != (fold_case(subject[0]), subject[1]):
             raise Untrusted("a certificate is of somebody else", "证书主体不符")
         if not _may_sign(claims, subject[0], handle):
             raise Untrusted(
@@ -183,13 +184,13 @@ def _may_sign(claims: Mapping[str, Any], subject: str, handle: str) -> bool:
     """By the permissions of a certificate; without any it may sign for its own record alone."""
     said = claims.get("perms")
     perms = said[:_MOST_PERMISSIONS] if isinstance(said, list) else [{"perm": "thisHandle"}]
-    return any(isinstance(one, dict) and _permits(one, subject, handle.upper()) for one in perms)
+    return any(isinstance(one, dict) and _permits(one, subject, fold_case(handle)) for one in perms)
 
 
 def _permits(permission: Mapping[str, Any], subject: str, name: str) -> bool:
     """Of the handle that a permission names, else of the certificate's own."""
     about = permission.get("handle")
-    own = (about if isinstance(about, str) and about else subject).upper()
+    own = fold_case(about if isinstance(about, str) and about else subject)
     prefix, kind = own.removeprefix(_ZERO), permission.get("perm")
     return (
         kind == "everything"

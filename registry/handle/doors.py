@@ -14,10 +14,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from core.errors import Problem
+from core.errors import PageUnknown, Problem
 from core.exchange import ANY_ORIGIN
-from core.handle.administration import Acting, Administrator
-from core.identifier import MAX_BYTES
+from core.handle.administration import PREFIX_RECORDS, Acting, Administrator
+from core.identifier import MAX_BYTES, decode_path, fold_case
 from core.problems import MEDIA_TYPE, document
 from core.tls import client_certificate, is_confidential
 from core.web import (
@@ -42,6 +42,7 @@ from registry.room import Registry
 from registry.verbs.read import named_prefix
 
 HANDLES = "/api/handles/"
+ROOT = f"{PREFIX_RECORDS}/"
 _PRIVATE = {"Cache-Control": "private, no-store", **ANY_ORIGIN}
 _SUCCESS = 1
 
@@ -94,8 +95,9 @@ def http_call(request: web.Request) -> HttpCall:
 
 async def put_handle(request: web.Request) -> web.Response:
     """201 where the record, or each of the values named by `index`, is new; else 200."""
-    door, acting, named = await _asked(request)
+    door, acting = await _asked(request)
     wish = writing_of(request)
+    named = _beginning(request) if wish.mint else _named(request)
     values = read_values(await read_json(request), named, wish)
     administration = door.administration
     if wish.indexes is not None:
@@ -107,8 +109,8 @@ async def put_handle(request: web.Request) -> web.Response:
 
 async def delete_handle(request: web.Request) -> web.Response:
     """The record is withdrawn; with `index` values are taken away."""
-    door, acting, named = await _asked(request)
-    indexes = indexes_of(request)
+    door, acting = await _asked(request)
+    named, indexes = _named(request), indexes_of(request)
     if indexes:
         await door.administration.remove(acting, named, sorted(indexes))
     else:
@@ -120,7 +122,8 @@ async def list_handles(request: web.Request) -> web.Response:
     """`prefix`, `page` from 0, `pageSize`: 0 only counts. A page is read in order from the beginning, so only so far."""
     acting = _acting(request, await administrator_of(request))
     administration = request.app[HANDLE].administration
-    prefix = named_prefix(request.query.get("prefix", "").removeprefix("0.NA/"))
+    asked = request.query.get("prefix", "")
+    prefix = named_prefix(asked[len(ROOT) :] if fold_case(asked[: len(ROOT)]) == ROOT else asked)
     size = whole_number(request, "pageSize", default=MAX_PAGE, least=0, most=MAX_PAGE)
     page = whole_number(request, "page", default=0, least=0, most=READ_AT_MOST // max(size, 1))
     total = await administration.count(acting, prefix)
@@ -160,10 +163,22 @@ async def list_prefixes(request: web.Request) -> web.Response:
     return json_answer({"responseCode": _SUCCESS, "prefixes": homed}, headers=ANY_ORIGIN)
 
 
-async def _asked(request: web.Request) -> tuple[HandleDoor, Acting, str]:
-    """The door, who acts, and the handle of the path. Who it is comes first: a stranger learns nothing else."""
-    acting = _acting(request, await administrator_of(request))
-    return request.app[HANDLE], acting, str(identifier_in_path(request, HANDLES))
+async def _asked(request: web.Request) -> tuple[HandleDoor, Acting]:
+    """The door, and who acts: that comes before anything else, so that a stranger learns nothing."""
+    return request.app[HANDLE], _acting(request, await administrator_of(request))
+
+
+def _named(request: web.Request) -> str:
+    """The handle of the path. Raises as `identifier_in_path`."""
+    return str(identifier_in_path(request, HANDLES))
+
+
+def _beginning(request: web.Request) -> str:
+    """What a name that is made here begins with, which may be its prefix alone. Raises as `identifier_in_path`."""
+    raw = request.rel_url.raw_path
+    if not raw.startswith(HANDLES):
+        raise PageUnknown()
+    return decode_path(raw.removeprefix(HANDLES))
 
 
 def _acting(request: web.Request, administrator: Administrator) -> Acting:

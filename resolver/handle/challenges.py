@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from core.arrivals import network_of
 from core.errors import PersonalDataLocked
+from core.handle.codes import Op
 from core.handle.digest import digest_of
 from core.handle.message import Message, read_message
 from core.sealing import Vault
@@ -23,6 +24,7 @@ from core.shared_cache import SharedCache
 from resolver.handle.sessions import SESSION_BIT
 
 NONCE_BYTES = 16
+READING_BIT = 0x2000_0000  # numbers of challenges to who only reads have it: to answer one is no administration
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_BYTES_OF_ONE = 16 * 1024 * 1024
 _ENTRY_BYTES = 200
@@ -80,20 +82,20 @@ class Challenges:
             if not await self._cache.put_once(_name(session), self._vault.seal(stored, _name(session)), self._seconds):
                 return None
         else:
-            session = await self._left(stored, now)
+            session = await self._left(stored, now, READING_BIT if request.header.op == Op.RESOLVE else 0)
         self._made.append((now + self._seconds, size, session, network))
         self._made_bytes += size
         self._made_of[network] = self._made_of.get(network, 0) + size
         return Challenge(session, nonce, request, minor)
 
-    async def _left(self, stored: bytes, now: float) -> int:
-        """Under a number that is nobody's, which it says."""
+    async def _left(self, stored: bytes, now: float, bit: int) -> int:
+        """Under a number that is nobody's, with this bit, which it says."""
         for _ in range(_TRIES):
-            session = secrets.randbelow(SESSION_BIT - 1) + 1
+            session = _number() | bit
             if await self._cache.put_once(_name(session), stored, self._seconds):
                 return session
         # Under a number of its own: what Redis may have taken all the same is nobody's.
-        session = secrets.randbelow(SESSION_BIT - 1) + 1
+        session = _number() | bit
         self._held[session] = (now + self._seconds, stored)
         return session
 
@@ -120,6 +122,15 @@ class Challenges:
             if not self._made_of[network]:
                 del self._made_of[network]
             self._held.pop(session, None)
+
+
+def is_of_reading(session: int) -> bool:
+    """Whether a challenge of this number is to who only reads, in no session."""
+    return session & (SESSION_BIT | READING_BIT) == READING_BIT
+
+
+def _number() -> int:
+    return secrets.randbelow(READING_BIT - 1) + 1
 
 
 def _name(session: int) -> str:

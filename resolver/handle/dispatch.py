@@ -16,16 +16,15 @@ from core.handle.administration import Acting, Administrator
 from core.handle.bodies import ChallengeAnswer, Resolve, Verify, decode_request, encode_verdict
 from core.handle.codes import Code, Op
 from core.handle.envelope import Envelope
-from core.handle.header import Header
 from core.handle.malformed import Malformed
 from core.handle.message import Message
 from core.handle.reader import string
 from resolver.handle import session_requests
 from resolver.handle.administering import ADMINISTRATION, administer
-from resolver.handle.challenges import Challenge
+from resolver.handle.challenges import Challenge, is_of_reading
 from resolver.handle.logins import LOGIN_REQUESTS, login_answer, require_same
 from resolver.handle.opening import Opened, opened
-from resolver.handle.rendering import rendered
+from resolver.handle.rendering import rendered, unread
 from resolver.handle.resolving import resolve
 from resolver.handle.room import Caller, HandleRoom, Said, refusal, refusal_of
 
@@ -38,9 +37,7 @@ async def respond(room: HandleRoom, caller: Caller, envelope: Envelope, content:
     try:
         came = await opened(room, caller, envelope, content)
     except Malformed as wrong:
-        op = 0 if envelope.encrypted else int.from_bytes(content[:4])
-        unread = Opened(Message(envelope, Header(op), b""))
-        yield await rendered(room, unread, refusal(wrong.code, wrong.reason))
+        yield unread(room, envelope, wrong, content)
         return
     number = 0
     async for said in _answers(room, caller, came):
@@ -57,7 +54,7 @@ async def _answers(room: HandleRoom, caller: Caller, came: Opened) -> AsyncItera
             async for said in _performed(room, caller, came, _administrator(caller, came)):
                 yield said
             return
-        if caller.over_udp and not room.udp_administration:
+        if caller.over_udp and not room.udp_administration and not is_of_reading(message.envelope.session):
             yield _over_udp()
             return
         challenge = await room.challenges.take(message.envelope.session)

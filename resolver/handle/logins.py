@@ -11,6 +11,7 @@ from core.handle.bodies import ChallengeAnswer, Login, Resolve, Valued, decode_r
 from core.handle.codes import Code, Op
 from core.handle.malformed import Malformed
 from core.handle.message import Message
+from core.identifier import fold_case
 
 LOGIN_REQUESTS = frozenset((Op.LOGIN, Op.LOGIN_PASSWORD))
 MOST_LOGINS = 16  # of a connection, those that are over included
@@ -52,7 +53,7 @@ def require_same(request: Message, answer: ChallengeAnswer) -> None:
         indexes = wanted.indexes or (answer.index,)
     else:
         return
-    if answer.handle.upper() != wanted.handle.upper() or answer.index not in indexes:
+    if fold_case(answer.handle) != fold_case(wanted.handle) or answer.index not in indexes:
         raise Malformed("the login was asked for by another administrator", Code.AUTHENTICATION_ERROR)
 
 

@@ -25,7 +25,7 @@ from resolver.referral import Referred
 from resolver.usage.tally import Door
 
 log = logging.getLogger(__name__)
-Told = Callable[[bytes | None], None]
+Told = Callable[[bytes | None], bool]  # whether the answer is on its way: what is not sent is not counted
 _BODY_AT = 44  # behind envelope and header
 _EMPTY = bytes(4)  # a credential that says nothing
 _FORMS_HELD = 1_000
@@ -78,28 +78,27 @@ class PlainResolutions:
             held = lookup.held(key)
             if held is None:
                 if not lookup.is_missing(key):
-                    lookup.find_soon(key, lambda found: told(self._answer(data, end, form, asked, key, probe, found)))
+                    lookup.find_soon(key, lambda found: self._tell(data, end, form, asked, key, probe, found, told))
                     return True
                 lookup.count_missing()
         except (Malformed, Problem, Referred):  # said by `respond`
             return False
-        told(self._answer(data, end, form, asked, key, probe, held))
+        self._tell(data, end, form, asked, key, probe, held, told)
         return True
 
-    def _answer(
-        self, data: bytes, end: int, form: _Form, asked: Resolve, key: str, probe: bool, found: Entry | Exception | None
-    ) -> bytes | None:
-        """Counted if there is one."""
+    def _tell(
+        self, data: bytes, end: int, form: _Form, asked: Resolve, key: str, probe: bool,
+        found: Entry | Exception | None, told: Told,
+    ) -> None:  # fmt: skip
         try:
             said = self._said(data[40:end] + _EMPTY, form, asked, found)
         except Exception:  # `respond` says what it is
             log.exception("%s cannot be answered at once", key)
-            return None
+            said = None
         if said is None:
-            return None
-        if not isinstance(found, Exception):
+            told(None)
+        elif told(form.answer(data[8:12], said)) and not isinstance(found, Exception):
             count(self._room, self._door, probe, key, found)
-        return form.answer(data[8:12], said)
 
     def _said(self, kept_as: bytes, form: _Form, asked: Resolve, found: Entry | Exception | None) -> Said | None:
         if isinstance(found, Entry):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from dataclasses import replace
 
 from core.handle.codes import Flag, Op, spoken
@@ -23,6 +24,7 @@ _OURS = Flag.CONT | Flag.ENCR | Flag.TRUSTY  # what a request says of these, an 
 
 _EXCHANGING = frozenset((Op.SESSION_SETUP, Op.SESSION_KEY))  # only after these do both sides have the key
 _MESSAGES_OF_ANSWER = 2_048
+_LIFETIME_SECONDS = 12 * 3_600  # what clients state of theirs
 
 
 async def rendered(room: HandleRoom, came: Opened, said: Said, number: int = 0) -> bytes:
@@ -55,10 +57,13 @@ async def rendered(room: HandleRoom, came: Opened, said: Said, number: int = 0) 
     return answer.encode()
 
 
-def unread(envelope: Envelope, wrong: Malformed) -> bytes:
-    """To a message of which only the envelope is known."""
-    said = refusal(wrong.code, wrong.reason)
-    return Message(envelope.answer(0), Header(0, said.code, int(Flag.AUTH)), said.body).encode()
+def unread(room: HandleRoom, envelope: Envelope, wrong: Malformed, content: bytes = b"") -> bytes:
+    """To a message that cannot be read: of what follows its envelope only the operation is, where that is there. Clients pass over
+    answers whose time is past."""
+    said, op = refusal(wrong.code, wrong.reason), 0 if envelope.encrypted else int.from_bytes(content[:4])
+    answer, expires = envelope.answer(), int(time.time()) + _LIFETIME_SECONDS
+    header = Header(op, spoken(said.code, answer.minor), int(Flag.AUTH), room.identity.serial, expires=expires)
+    return Message(answer, header, said.body).encode()
 
 
 async def _credential(room: HandleRoom, came: Opened, answer: Message, number: int) -> bytes:

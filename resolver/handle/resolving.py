@@ -2,7 +2,8 @@
 door.
 
 Names without a slash are those of prefixes; the name `0`, which clients send to keep a connection, is not found. The
-record of a prefix is `0.NA/<prefix>`; where nobody has made one, it says which site answers: this one.
+record of a prefix is `0.NA/<prefix>`; it says which site answers: this one, or that of the enterprise's own node, whose prefix is
+recorded here all the same. Who asks for what lies below such a prefix is referred.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import replace
 from core.errors import IdentifierMalformed, NotResponsible
 from core.handle.administration import Administrator
 from core.handle.bodies import Resolve
-from core.handle.codes import Code, Flag
+from core.handle.codes import REFERRED_FROM, Code, Flag
 from core.handle.malformed import Malformed
 from core.handle.meaning import sent_values
 from core.handle.message import Message
@@ -30,13 +31,14 @@ from resolver.answers import chosen
 from resolver.handle.room import Caller, HandleRoom, Said, refusal
 from resolver.memory import Entry, WireAnswer
 from resolver.recursion import filtered
-from resolver.referral import SITE_TYPE, Referred
+from resolver.referral import SERVICE_TYPE, Referred
 from resolver.usage.tally import Door, Outcome
 
 HEARTBEAT = "0"
 ROOT = "0.NA/"
 _REFERRAL_TTL = 300
 _SITE_TTL = 86_400
+_MOST_RECURSION = 10  # servers that asked onwards before this one
 _MOST_READY_BYTES = 8 * 1024  # of an answer: a worker gathers all for which requests came at once
 # What makes an answer one for this reader, this moment or this request.
 NOT_READY = int(Flag.AUTH | Flag.CERT | Flag.ENCR | Flag.RRDG | Flag.TRUSTED | Flag.TRUSTY)
@@ -53,17 +55,19 @@ async def resolve(
         return refusal(Code.HANDLE_NOT_FOUND)
     plain = "/" not in request.handle and ":" not in request.handle
     name = ROOT + request.handle if plain else request.handle
+    of_prefix = name[: len(ROOT)].upper() == ROOT
     try:
-        if name[: len(ROOT)].upper() == ROOT:
+        if of_prefix:
             return await _prefix_record(room, caller, message, request, name, administrator)
-        identifier = parse_identifier(name)
-        key = room.resolver.key(identifier)
+        key = room.resolver.key(parse_identifier(name))
     except Referred as referred:
-        return _referral(room, caller, message, request.handle, referred)
+        return _referral(room, caller, message, referred, of_prefix=of_prefix)
     except NotResponsible:
-        if message.header.flags & Flag.RECU and room.resolver.recursion is not None:
-            return await _onwards(room, request, identifier)
-        raise
+        if not message.header.flags & Flag.RECU or room.resolver.recursion is None:
+            raise
+        if message.header.recursion >= _MOST_RECURSION:
+            return refusal(Code.RECURSION_TOO_DEEP)
+        return await _onwards(room, request, parse_identifier(name))
     entry = await _found(room, key, message)
     count(room, caller.door, caller.probe, key, entry)
     if entry is None:
@@ -83,15 +87,14 @@ async def _told(
     said = said_to_anybody(
         room, request, entry, public_only=bool(message.header.flags & Flag.PUBL), kept_as=_kept_as(message)
     )
+    if administrator is not None and (said is None or said.code == Code.NOT_ALLOWED):
+        shown = await room.administration.sees(administrator, entry.record)
+        if shown is None:
+            return refusal(Code.NOT_ALLOWED)
+        said = _values_said(request, entry, chosen(shown, request.types, request.indexes))
     if said is not None and said.code == Code.SUCCESS and message.header.flags & Flag.TRUSTED and room.trusting:
         return replace(said, trusty=await room.trusting.vouches(entry.record, said.body))
-    if administrator is None or (said is not None and said.code != Code.NOT_ALLOWED):
-        return said
-    shown = await room.administration.sees(administrator, entry.record)
-    if shown is None:
-        return refusal(Code.NOT_ALLOWED)
-    values = chosen(shown, request.types, request.indexes)
-    return _values_said(request, entry, values)
+    return said
 
 
 def said_to_anybody(
@@ -149,48 +152,64 @@ async def _prefix_record(
     probe = parse_identifier(f"{prefix_text}/0")  # as a name below it is: the same law of where it is answered
     if str(probe) != f"{prefix_text}/0":
         raise IdentifierMalformed("identifier-bad-character", f"{name} is no prefix", f"{name} 不是前缀")
-    room.resolver.key(probe)
+    site = _site_of(room, probe)
     key = ROOT + fold_case(prefix_text)
     entry = await _found(room, key, message)
     count(room, caller.door, caller.probe, key, entry, probe.prefix_key)
     if entry is not None:
-        return await _told(room, message, request, _with_site(room, entry), administrator)
+        return await _told(room, message, request, _with_site(entry, site), administrator)
     if room.resolver.directory.prefix(probe.prefix_key) is None and probe.prefix_key != room.resolver.node_prefix:
         return refusal(Code.HANDLE_NOT_FOUND)
-    site = HandleValue(1, "HS_SITE", room.identity.site_json, "site", _SITE_TTL)
     values = chosen([site], request.types, request.indexes)
     if not values:
         return refusal(Code.VALUES_NOT_FOUND)
     return Said(Code.SUCCESS, text(request.handle) + sent_values(values, int(time.time())))
 
 
-def _with_site(room: HandleRoom, entry: Entry) -> Entry:
-    """A prefix record that names no site or service is answered by this one: clients look there for the server to ask."""
+def _site_of(room: HandleRoom, below: Identifier) -> HandleValue:
+    """Where what lies below a prefix is answered: a site, or a service that names one. Raises `NotResponsible`,
+    `PrefixNotAnswering`, and `Referred` for a prefix that lies itself below one that is answered elsewhere."""
+    try:
+        room.resolver.key(below)
+    except Referred as referred:
+        if referred.prefix.key != below.prefix_key:
+            raise
+        if referred.service is not None:
+            return HandleValue(1, SERVICE_TYPE, referred.service, ttl_seconds=_REFERRAL_TTL)
+        return HandleValue(1, "HS_SITE", referred.site, "site", _REFERRAL_TTL)
+    return HandleValue(1, "HS_SITE", room.identity.site_json, "site", _SITE_TTL)
+
+
+def _with_site(entry: Entry, site: HandleValue) -> Entry:
+    """A prefix record that names no site or service: clients look there for the server to ask."""
     record = entry.record
-    if record.withdrawn or any(value.type in ("HS_SITE", "HS_SERV") for value in record.values):
+    if record.withdrawn or any(value.type in ("HS_SITE", SERVICE_TYPE) for value in record.values):
         return entry
     taken = {value.index for value in record.values}
     index = next(number for number in itertools.count(1) if number not in taken)
-    site = HandleValue(index, "HS_SITE", room.identity.site_json, "site", _SITE_TTL)
-    values = sorted([*record.values, site], key=lambda value: value.index)
+    values = sorted([*record.values, replace(site, index=index)], key=lambda value: value.index)
     return Entry(replace(record, packed=pack(values)), entry.stored_at, entry.origin)
 
 
-def _referral(room: HandleRoom, caller: Caller, message: Message, handle: str, referred: Referred) -> Said:
-    """The site of the enterprise's own node (303) or the name of its service (302), or that this node is not responsible where no
-    referral is wanted."""
+def _referral(room: HandleRoom, caller: Caller, message: Message, referred: Referred, *, of_prefix: bool) -> Said:
+    """The site of the enterprise's own node (303) or the name of its service (302; 303 too where the record of a prefix is asked
+    for, as deployed servers say it), or that this node is not responsible where no referral is wanted."""
     resolver = room.resolver
     if message.header.flags & Flag.DNRF:
         return refusal(Code.NOT_RESPONSIBLE, "answered by the own node of its enterprise / 由企业自有节点解析")
-    if referred.service is not None:
-        resolver.tally.add(referred.prefix.key, caller.door, Outcome.REFERRED, caller.probe)
-        return Said(Code.SERVICE_REFERRAL, text(referred.service) + encode_values(()))
-    try:
-        site = site_from_json(referred.site).encode()
-    except Malformed:
-        return refusal(Code.NOT_RESPONSIBLE)
+    knows_302_alone = message.envelope.spoken[1] < REFERRED_FROM
+    ending = "" if knows_302_alone else ".PREFIX"
+    if referred.service is None:
+        try:
+            kind, data = "HS_SITE", site_from_json(referred.site).encode()
+        except Malformed:
+            return refusal(Code.NOT_RESPONSIBLE)
+    else:
+        kind, data = SERVICE_TYPE, referred.service.encode()
     resolver.tally.add(referred.prefix.key, caller.door, Outcome.REFERRED, caller.probe)
-    value = WireValue(1, SITE_TYPE, site, int(time.time()), ttl=_REFERRAL_TTL)
+    if referred.service is not None and (knows_302_alone or not of_prefix):
+        return Said(Code.SERVICE_REFERRAL, text(referred.service) + encode_values(()))
+    value = WireValue(1, kind + ending, data, int(time.time()), ttl=_REFERRAL_TTL)
     return Said(Code.PREFIX_REFERRAL, text("") + encode_values((value,)))
 
 

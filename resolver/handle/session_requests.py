@@ -23,6 +23,7 @@ from core.handle.sessions import (
     SessionSetup,
     decode_exchange,
 )
+from core.identifier import fold_case
 from resolver.handle.key_exchange import agree, for_holder, from_client, rsa_key
 from resolver.handle.opening import Opened, no_session
 from resolver.handle.room import Caller, HandleRoom, Said, refusal
@@ -85,7 +86,7 @@ async def _published_key(room: HandleRoom, caller: Caller, handle: str, index: i
         value = await room.administration.public_key(handle, index)
     except AdministratorUnknown:
         value = None
-    own = any((who.handle.upper(), who.index) == (handle.upper(), index) for who in caller.logins.values())
+    own = any((fold_case(who.handle), who.index) == (fold_case(handle), index) for who in caller.logins.values())
     key = read_public_key(value) if value is not None and (value.public or own) else None
     if key is None:
         raise Malformed("no public key is published there / 该处没有公开的公钥", Code.SESSION_FAILED)

@@ -24,6 +24,7 @@ from core.arrivals import network_of
 from core.errors import PersonalDataLocked
 from core.handle.administration import Administrator
 from core.handle.session_key import SessionKey
+from core.identifier import fold_case
 from core.sealing import Vault
 from core.shared_cache import SharedCache
 
@@ -101,7 +102,7 @@ class Session:
 
     def is_of(self, administrator: Administrator) -> bool:
         handle, index = self.identity
-        return (handle.upper(), index) == (administrator.handle.upper(), administrator.index)
+        return (fold_case(handle), index) == (fold_case(administrator.handle), administrator.index)
 
     def seconds(self, now: float) -> int:
         """For how long it is kept if nothing more is heard of it."""

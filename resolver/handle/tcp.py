@@ -217,7 +217,7 @@ class _Connection(asyncio.Protocol):
                 at = end
         except Malformed as wrong:  # nothing after it can be found
             broken = True
-            out.append(unread(decode_envelope(data, at), wrong))
+            out.append(unread(self._door.room, decode_envelope(data, at), wrong))
         lane.end(caller.probe)
         if out:
             self.quiet_since = time.monotonic()
@@ -259,18 +259,19 @@ class _Connection(asyncio.Protocol):
             self._work(message, caller)
         return True
 
-    def _told(self, message: bytes, caller: Caller, answer: bytes | None) -> None:
+    def _told(self, message: bytes, caller: Caller, answer: bytes | None) -> bool:
         """The answer to a plain resolution; None: it is none after all."""
         self._away -= 1
         if self._transport.is_closing():
-            return
+            return False
         if answer is None:
             self._work(message, caller)
-            return
+            return False
         if not self._out and self._writable is None:
             asyncio.get_running_loop().call_soon(self._write_told)
         self._out.append(answer)
         self._out_bytes += len(answer)
+        return True
 
     def _write_told(self) -> None:
         """In one go, and what waited for it begins; later, if the client does not read."""

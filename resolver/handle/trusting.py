@@ -24,11 +24,11 @@ from resolver.referral import Referred
 from resolver.room import Resolver
 
 _KEPT_SECONDS, _KEPT = 60.0, 1_000
-_Kept = tuple[float, frozenset[int]]  # until when (monotonic seconds), indexes of what is signed
+_Kept = tuple[float, frozenset[int] | None]  # until when (monotonic seconds), indexes of what is signed
 
 
 class Trusting:
-    """One for each worker. `roots` are JWKs by upper-cased `index:handle`: who is believed without a certificate."""
+    """One for each worker. `roots` are JWKs by folded `index:handle`: who is believed without a certificate."""
 
     def __init__(self, resolver: Resolver, roots: Mapping[str, Mapping[str, Any]]) -> None:
         self._resolver = resolver
@@ -45,16 +45,22 @@ class Trusting:
         return wanted <= await self._signed(record)
 
     async def _signed(self, record: Record) -> frozenset[int]:
-        held = self._kept.get(about := (record.key, record.version))
-        if held is not None and held[0] > time.monotonic():
-            return held[1]
+        about = (record.key, record.version)
+        if (held := self._held(about)) is not None:
+            return held
         async with self._turn:
+            if (held := self._held(about)) is not None:  # whoever waits with others for one record checks it no more
+                return held
             verdict = await with_certificates(lambda found: self._checked(record, found), self._certificate)
-        signed = frozenset(verdict.signed)
-        self._kept[about] = (time.monotonic() + _KEPT_SECONDS, signed)
+            signed = frozenset(verdict.signed)
+            self._kept[about] = (time.monotonic() + _KEPT_SECONDS, signed)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return signed
+
+    def _held(self, about: tuple[str, int]) -> frozenset[int] | None:
+        until, signed = self._kept.get(about, (0.0, None))
+        return signed if until > time.monotonic() else None
 
     async def _checked(self, record: Record, found: Mapping[tuple[str, int], bytes]) -> Verdict:
         sent = sent_values(record.values, int(record.created_at.timestamp()))

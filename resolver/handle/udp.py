@@ -1,8 +1,8 @@
 """Handle over UDP: datagrams of 512 bytes, longer messages in several of them; read and written in turns of many.
 
-A datagram too broken to have a request id is passed over. Bounds: 4 MiB of unfinished messages for 5 seconds, 1,000 requests
-under way, and what `core.handle.amplification` lets go to one network in a second; beyond that datagrams are dropped, as the
-network does.
+A datagram too broken to have a request id is passed over, and so is an answer: by one in its name two nodes could be made to
+answer each other for ever. Bounds: 4 MiB of unfinished messages for 5 seconds, 1,000 requests under way, and what
+`core.handle.amplification` lets go to one network in a second; beyond that datagrams are dropped, as the network does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, TypeGuard, cast
 from core.handle.amplification import FACTOR, AmplifiedBytes
 from core.handle.datagrams import DATAGRAM_BYTES, Reassembly, datagrams_of
 from core.handle.envelope import ENVELOPE_BYTES, decode_envelope
+from core.handle.header import is_answer
 from core.handle.malformed import Malformed
 from core.telemetry import HANDLE_REFUSED
 from resolver.handle.batches import AT_ONCE, batches_of, network_of_peer
@@ -125,7 +126,7 @@ class UdpDoor:
             message = self._reassembly.feed(sender, datagram, time.monotonic())
         except Malformed:
             return
-        if message is None or len(self._working) + self._away >= _MOST_WORKING:
+        if message is None or is_answer(message) or len(self._working) + self._away >= _MOST_WORKING:
             return
         probe = self._by_network and self._caller(sender).probe
         self._away += 1
@@ -133,12 +134,15 @@ class UdpDoor:
             self._away -= 1
             self._begin(message, sender)
 
-    def _told(self, message: bytes, sender: Any, answer: bytes | None) -> None:
+    def _told(self, message: bytes, sender: Any, answer: bytes | None) -> bool:
         self._away -= 1
         if answer is None:
             self._begin(message, sender)
-        elif self._may_send(len(answer), len(message), sender):
-            self._send(answer, sender)
+            return False
+        if not self._may_send(len(answer), len(message), sender):
+            return False
+        self._send(answer, sender)
+        return True
 
     def _begin(self, message: bytes, sender: Any) -> None:
         task = asyncio.ensure_future(self._answer(message, sender))

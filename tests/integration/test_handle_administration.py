@@ -67,9 +67,10 @@ async def test_each_permission_opens_its_own_calls_and_no_other(shared: Node) ->
         read = await shared.anybody.get(f"/api/handles/{at(PREFIX + '/0')}?index=3", headers=who)
         if (read.json["responseCode"] == 1) != (bit == Power.AUTHORISED_READ):
             wrong.append(("read", "", bit.name, read.status, read.body))
-        listed = await shared.anybody.get(f"/api/handles?prefix={PREFIX}", headers=who)
-        if (listed.status == 200) != (bit == Power.LIST_HANDLES):
-            wrong.append(("list", "", bit.name, listed.status, listed.body))
+        for root in ("", "0.NA/", "0.na/"):
+            listed = await shared.anybody.get(f"/api/handles?prefix={root}{PREFIX}", headers=who)
+            if (listed.status == 200) != (bit == Power.LIST_HANDLES):
+                wrong.append(("list", root, bit.name, listed.status, listed.body))
     assert not wrong
 
 
@@ -190,10 +191,12 @@ async def test_bodies_codes_and_statuses(shared: Node) -> None:
     headers = basic(ADMIN) | {"Content-Type": "text/plain"}
     answer = await shared.anybody.call("PUT", f"/api/handles/{name}", [one], headers=headers)
     assert (answer.status, answer.json["responseCode"]) == (400, 4)
-    minted = await call(shared, "PUT", f"{at(PREFIX + '/lot-')}?mintNewSuffix=true", {"values": [one]})
-    assert (
-        minted.status == 201 and minted.json["handle"].startswith(f"{PREFIX}/lot-") and len(minted.json["handle"]) > 40
-    )
+    for asked, beginning in (("/lot-", "/lot-"), ("/", "/"), ("", "/")):
+        minted = await call(shared, "PUT", f"{at(PREFIX + asked)}?mintNewSuffix=true", {"values": [one]})
+        assert minted.status == 201 and minted.json["handle"].startswith(PREFIX + beginning)
+        assert len(minted.json["handle"]) == len(PREFIX + beginning) + 36
+    unmade = await call(shared, "PUT", f"{at(PREFIX + '/%')}?mintNewSuffix=true".replace("%25", "%"), {"values": [one]})
+    assert (unmade.status, unmade.json["responseCode"]) == (400, 102)
 
 
 async def test_changes_at_once_are_judged_one_after_another(shared: Node) -> None:

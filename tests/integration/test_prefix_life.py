@@ -171,6 +171,7 @@ async def test_a_prefix_hosted_elsewhere_is_not_written_here(node: Node) -> None
         ({"interfaces": [{"protocol": "tcp", "port": 65536, "query": False}]},
          ["site.servers[0].interfaces[0]", "site.servers[0].interfaces[0].port"]),
         ({"publicKey": "x" * 9}, ["site.servers[0].publicKey"]),
+        ({"publicKey": {"kty": "RSA", "e": "AQAB"}}, ["site.servers[0].publicKey"]),
     ],
 )  # fmt: skip
 async def test_a_site_must_be_one(node: Node, server: dict[str, Any], paths: list[str]) -> None:

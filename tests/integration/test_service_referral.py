@@ -129,3 +129,18 @@ def test_a_referral_by_values_names_the_service_too() -> None:
             values = (WireValue(1, "DESC", b"x"), WireValue(2, kind, b"0.SERV/7"))
             answer = Message(Envelope(), Header(Op.RESOLVE, code), Valued(name, values).encode())
             assert service_of(answer) == "0.SERV/7" and next_place(answer, udp=True) is None
+
+
+@pytest.mark.parametrize("site", [{}, {"servers": 5}, {"servers": [{"interfaces": [{"query": True}]}]}])
+async def test_a_service_whose_record_has_no_site_that_can_be_read_is_only_named(
+    node: Node, site: dict[str, Any]
+) -> None:
+    service = f"{node.stranger_prefix}/svc"
+    await serve(node, service)
+    values = [{"index": 1, "type": "HS_SITE", "data": {"format": "site", "value": site}}]
+    made = await node.stranger.post("/api/v1/identifiers", {"identifier": service, "values": values})
+    assert made.status == 201, made.body
+    page = await node.anybody.get(f"/{node.prefix}/x", headers=HTML)
+    assert page.status == 300 and service in page.body.decode()
+    told = await node.anybody.get(f"/api/handles/{node.prefix}/x?info")
+    assert (told.status, told.json["service"], told.json["site"]) == (200, service, None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -13,13 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from core.handle.bodies import Valued
 from core.handle.keys import key_as_json
 from core.handle.public_keys import encode_public_key
 from core.handle.tokens import ALGORITHMS, TokenWrong, make_token, read_jwk, read_token
-from core.handle.trust import CERTIFICATE, SIGNATURE, Needed, digest_of, verify
+from core.handle.trust import CERTIFICATE, SIGNATURE, Needed, Verdict, digest_of, verify
 from core.handle.vouching import PERMISSIONS, certify, sign_values
 from core.handle.wire_value import WireValue
+from core.record import Record, Status
 from core.sm2 import Sm2PrivateKey, in_der
+from core.values import HandleValue, pack
+from resolver.handle.trusting import Trusting
 
 NOW = 1_800_000_000
 ROOT, PREFIX, HANDLE = "300:0.0/0.0", "301:0.NA/88.118.8", "88.118.8/SN1"
@@ -231,3 +237,28 @@ def b64(octets: bytes) -> str:
 
 def unb64(text: bytes) -> bytes:
     return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+
+
+def test_names_are_one_only_where_they_are_one_identifier() -> None:
+    """Letters beyond ASCII have a case that identifiers do not know: `STRASSE` is another than `straße`."""
+    name = "88.118.8/straße"
+    record = [*VALUES, signature(sub=name)]
+    assert judged(record, certificate(), handle="88.118.8/STRAße").trusted(record)
+    assert not judged(record, certificate(), handle="88.118.8/STRASSE").trusted(record)
+
+
+async def test_who_waits_for_a_record_is_told_what_the_first_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = []
+
+    def checked(*_: Any) -> Verdict:
+        checks.append(1)
+        return Verdict(signed={1})
+
+    monkeypatch.setattr("resolver.handle.trusting.verify", checked)
+    resolver: Any = None
+    trusting, made = Trusting(resolver, {}), datetime(2026, 11, 22, tzinfo=UTC)
+    held = [HandleValue(1, "URL", "https://example.com"), HandleValue(400, SIGNATURE, "…")]
+    record = Record(HANDLE, HANDLE, pack(held), 1, Status.ACTIVE, None, None, made, made)
+    body = Valued(HANDLE, (VALUES[0],)).encode()
+    assert await asyncio.gather(*(trusting.vouches(record, body) for _ in range(5))) == [True] * 5
+    assert len(checks) == 1
