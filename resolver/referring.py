@@ -10,8 +10,9 @@ import orjson
 
 from core.errors import NotResponsible, Problem
 from core.exchange import Answer, Ask, json_bytes_of, json_of
+from core.handle.authority import octets_of
 from core.handle.malformed import Malformed
-from core.handle.site import site_as_json, site_from_json
+from core.handle.site import decode_site, site_as_json, site_from_json
 from core.identifier import parse_identifier
 from core.negotiation import wants
 from core.page import Reader, render_page
@@ -90,10 +91,11 @@ async def with_site(resolver: Resolver, referred: Referred) -> Referred:
 
 def _site_in(value: HandleValue) -> dict[str, Any] | None:
     """What an HS_SITE of somebody's record says, with every member that a site has; None for what is none."""
-    if value.type != "HS_SITE" or value.format != "site":
+    if value.type != "HS_SITE":
         return None
     try:
-        return site_as_json(site_from_json(value.data))
+        said = site_from_json(value.data) if value.format == "site" else decode_site(octets_of(value) or b"")
+        return site_as_json(said)
     except Malformed:
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from core.handle.codes import Code, Flag, Op
 from core.handle.envelope import Envelope
 from core.handle.header import Header
 from core.handle.message import Message
+from core.handle.site import site_from_json
 from core.handle.wire_value import WireValue
 from node.handle_client import HandleConnection, ask_over_udp, request
 from node.handle_referrals import next_place, service_of
@@ -129,6 +131,19 @@ def test_a_referral_by_values_names_the_service_too() -> None:
             values = (WireValue(1, "DESC", b"x"), WireValue(2, kind, b"0.SERV/7"))
             answer = Message(Envelope(), Header(Op.RESOLVE, code), Valued(name, values).encode())
             assert service_of(answer) == "0.SERV/7" and next_place(answer, udp=True) is None
+
+
+async def test_a_site_that_a_handle_client_made_is_read_from_its_bytes(node: Node) -> None:
+    """They may end with what JSON has no place for."""
+    service, octets = f"{node.stranger_prefix}/svc", site_from_json(SITE).encode() + bytes(2)
+    await serve(node, service)
+    data = {"format": "base64", "value": base64.b64encode(octets).decode()}
+    made = await node.stranger.post(
+        "/api/v1/identifiers", {"identifier": service, "values": [{"index": 1, "type": "HS_SITE", "data": data}]}
+    )
+    assert made.status == 201, made.body
+    told = await node.anybody.get(f"/api/handles/{node.prefix}/x?info")
+    assert told.json["site"]["servers"][0]["address"] == "203.0.113.7"
 
 
 @pytest.mark.parametrize("site", [{}, {"servers": 5}, {"servers": [{"interfaces": [{"query": True}]}]}])
