@@ -139,6 +139,10 @@ def _checked(key: PrimaryKey, value: str) -> str:
     if key.checked and value[key.checked - 1] != (right := check_digit(value[: key.checked - 1])):
         en = f"the check digit of ({key.ai}) {key.name} is wrong; it would be {right}"
         raise _wrong("gs1-check-digit", en, f"（{key.ai}）{key.name} 校验位错误，应为 {right}")
+    if key.ai == "8006" and not 0 < int(value[14:16]) <= int(value[16:]):
+        raise _wrong(
+            "gs1-value-invalid", "(8006) ITIP is of no piece of its total", "（8006）ITIP 的件号须在总件数之内"
+        )
     if key.ai == "8013" and value[-2:] != check_pair(value[:-2]):
         raise _wrong("gs1-check-digit", "the check characters of (8013) GMN are wrong", "（8013）GMN 校验字符错误")
     return value
