@@ -24,7 +24,7 @@ from sync.toplevel.desk import Desk
 from sync.toplevel.signed_doors import Told, json_told
 from sync.toplevel.store import Store
 
-_PAGE = 5_000
+_PAGE, _MOST_PREFIXES = 5_000, 1_000_000
 
 
 def take_changes(desk: Desk, account: Any, number: str, body: bytes) -> Told:
@@ -108,18 +108,22 @@ async def answer_question(desk: Desk, account: Any, body: bytes) -> Told:
         return json_told(*error("bad-message", str(wrong)))
     if question.sln.lower() != account["prefix"].lower():
         return json_told(*error("foreign-prefix"))
-    app_id, deep = account["app_id"], int(question.of == "identifiers")
+    app_id, marks = account["app_id"], "marks" if question.of == "identifiers" else "prefix_marks"
     held = desk.store.one("standby_stream", app_id=app_id)
     if held is None or held["stream"] != question.stream:
         return json_told(*error("wrong-digest", "没有该变更流的备援数据"))
     head = {"format": FORMAT, "kind": "standby-answer", "number": held["number"]}
     if question.between is not None:
         first, end = question.between
-        rows = desk.store.all("marks", app_id=app_id, first=first, end=end, deep=deep, most=_PAGE)
+        rows = desk.store.all(marks, app_id=app_id, first=first, end=end, most=_PAGE)
         return json_told(200, {**head, "marks": [[row["key"], str(row["mark"])] for row in rows]})
     sums = []
     for first, end in question.ranges:
-        rows, high, low = desk.store.one("sums", app_id=app_id, first=first, end=end, deep=deep)
-        sums.append([str(rows), str((high << 32) + low)])
+        if question.of == "identifiers":
+            rows, high, low = desk.store.one("sums", app_id=app_id, first=first, end=end)
+            sums.append([str(rows), str((high << 32) + low)])
+        else:
+            held_marks = desk.store.all("prefix_marks", app_id=app_id, first=first, end=end, most=_MOST_PREFIXES)
+            sums.append([str(len(held_marks)), str(sum(row["mark"] for row in held_marks))])
         await asyncio.sleep(0)
     return json_told(200, {**head, "ranges": sums})

@@ -49,7 +49,7 @@ TEXTS: Texts = {
     "standby": ("备援数据", "Standby data"),
     "base": ("全量快照", "Whole set"),
     "changes": ("变更至第", "Changes up to number"),
-    "as-of": ("数据时间 (UTC)", "As of (UTC)"),
+    "as-of": ("最近变更时间 (UTC)", "Last change (UTC)"),
     "changed-prefixes": ("最近变更的前缀", "Prefixes that changed last"),
     "suspended": ("已暂停", "suspended"),
     "revoked": ("已收回", "given back"),
@@ -71,6 +71,15 @@ TEXTS: Texts = {
     "not-found": ("未查到", "not found"),
     "none": ("尚无。", "None yet."),
     "told": ("结果", "Outcome"),
+    "accepted": ("节点已会签", "the node has countersigned"),
+    "refused": ("节点已拒绝", "the node has refused"),
+    "waiting": ("等待节点会签", "waits for the node's countersignature"),
+    "unheard": ("未送达，仍按时生效", "not heard of, and takes effect all the same"),
+    "accept": ("已交还", "handed back"),
+    "refuse": ("未交还，接管继续", "not handed back, the order stays in effect"),
+    "comparing": ("节点正在核对，请稍后再次交还", "the node is comparing; hand back again in a while"),
+    "compared": ("核对条数", "compared"),
+    "different": ("差异条数", "different"),
 }
 
 
@@ -144,7 +153,7 @@ async def _done(request: web.Request, said: dict[str, str]) -> str:
             raise Impossible("there is no such order")
         account: Any = desk.store.one("account", app_id=held["app_id"])
         answer = await hand_back(desk, account, signer, held["order_id"], wait_seconds=PATIENCE_SECONDS)
-        return f"{held['order_id']}: {answer.get('decision', answer.get('status'))} {answer.get('reconcile', '')}"
+        return f"{held['order_id']}: {_handed_back(request, answer)}"
     account = desk.store.one("account_of_prefix", prefix=said.get("prefix", ""))
     if account is None:
         raise Impossible("there is no such account")
@@ -152,4 +161,16 @@ async def _done(request: web.Request, said: dict[str, str]) -> str:
         found = await spot_check(desk, account, _CHECKS)
         return f"{found['asked']} ✓ {found['asked'] - len(found['wrong'])} ✗ {len(found['wrong'])}"
     order = make_order(desk, account, signer, Wish())
-    return f"{order['orderId']}: {await send_order(desk, account, signer, order['orderId'])}"
+    return f"{order['orderId']}: {_word(request, await send_order(desk, account, signer, order['orderId']))}"
+
+
+def _handed_back(request: web.Request, answer: dict[str, Any]) -> str:
+    if "decision" not in answer:
+        return _word(request, "comparing") if answer["status"] == 202 else f"HTTP {answer['status']}"
+    found = [f"{_word(request, one)} {answer['reconcile'][one]:,}" for one in ("compared", "different")]
+    return ", ".join([_word(request, answer["decision"]), *found])
+
+
+def _word(request: web.Request, name: str) -> str:
+    """In the reader's language; what has no words of ours as it is."""
+    return TEXTS.get(name, (name, name))[preferred_language(request) != "zh"]

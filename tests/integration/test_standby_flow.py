@@ -26,6 +26,7 @@ from sync.takeover.keeper import Keeper
 from sync.takeover.lines import identifier_line, prefix_line, read_line
 from sync.takeover.standby import SQL, Refused, pages
 from sync.takeover.telling import NoBase
+from sync.toplevel.store import _SQL
 from tests.conftest import Servers
 from tests.harness import at, item, text_value
 from tests.takeover_stage import Stage, staged
@@ -442,6 +443,15 @@ async def _settled(keeper: Keeper) -> None:
             continue
         return
     raise AssertionError("the top level still lacks something")
+
+
+async def test_the_box_finds_prefixes_among_millions_of_identifiers_by_an_index(stage: Stage) -> None:
+    values = {"app_id": stage.account["app_id"], "first": "", "end": END, "most": 10}
+    plan = stage.box.desk.store._database.execute("EXPLAIN QUERY PLAN " + _SQL["prefix_marks"], values).fetchall()
+    told = " ".join(row["detail"] for row in plan)
+    assert "standby_entry_prefix" in told and "standby_change_prefix" in told
+    keys = [row["key"] for row in stage.box.desk.store.all("prefix_marks", **values)]
+    assert stage.peered.node.prefix in keys and all("/" not in key for key in keys)
 
 
 async def test_postgresql_marks_a_row_as_its_line_is_marked(stage: Stage) -> None:

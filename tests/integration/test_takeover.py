@@ -426,14 +426,15 @@ async def test_the_page_orders_checks_and_hands_back(stage: Stage) -> None:
     await monitor.close()
     checked = await box.api.call("POST", "/watch", raw=b"prefix=88.118&do=check", headers=form)
     assert "10 ✓ 10 ✗ 0".encode() in checked.body
-    ordered = await box.api.call("POST", "/watch", raw=b"prefix=88.118&do=order", headers=form)
-    assert b": accepted" in ordered.body
+    chinese = form | {"Accept-Language": "zh"}
+    ordered = await box.api.call("POST", "/watch", raw=b"prefix=88.118&do=order", headers=chinese)
+    assert "节点已会签".encode() in ordered.body
     await stage.keeper.tick()
     number = box.desk.store.one("newest_takeovers", most=1)["order_id"]
     keeping = asyncio.create_task(stage.keeper.run())
     back = await box.api.call("POST", "/watch", raw=f"order={number}&do=handback".encode(), headers=form)
     keeping.cancel()
-    assert f"{number}: accept".encode() in back.body
+    assert f"{number}: handed back, compared ".encode() in back.body and b", different 0" in back.body
     foreign = await box.api.call(
         "POST", "/watch", raw=b"prefix=88.118&do=order", headers=form | {"Origin": "http://evil"}
     )

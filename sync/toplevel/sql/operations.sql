@@ -122,35 +122,47 @@ SELECT digest FROM standby_document WHERE app_id = :app_id AND number = :number
 DELETE FROM standby_document WHERE app_id = :app_id AND number <= :number
 
 -- name: sums
--- Of one range, of identifiers (:deep 1) or prefixes (0): what stands in current pieces, less what changes replaced, and the
--- changes. In halves: a sum of whole marks would overflow.
+-- Of one range of identifiers: what stands in current pieces, less what changes replaced, and the changes. In halves: a sum of
+-- whole marks would overflow.
 SELECT sum(rows), sum(high), sum(low) FROM (
     SELECT count(*) AS rows, coalesce(sum(mark >> 32), 0) AS high, coalesce(sum(mark & 4294967295), 0) AS low
-    FROM standby_entry WHERE app_id = :app_id AND key >= :first AND key < :end AND (instr(key, '/') > 0) = :deep
+    FROM standby_entry WHERE app_id = :app_id AND key >= :first AND key < :end AND instr(key, '/') > 0
       AND piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current = 1)
     UNION ALL
     SELECT -count(*), -coalesce(sum(e.mark >> 32), 0), -coalesce(sum(e.mark & 4294967295), 0)
     FROM standby_change c CROSS JOIN standby_entry e ON e.app_id = c.app_id AND e.key = c.key
-    WHERE c.app_id = :app_id AND c.key >= :first AND c.key < :end AND (instr(c.key, '/') > 0) = :deep
+    WHERE c.app_id = :app_id AND c.key >= :first AND c.key < :end AND instr(c.key, '/') > 0
       AND e.piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current = 1)
     UNION ALL
     SELECT count(*), coalesce(sum(mark >> 32), 0), coalesce(sum(mark & 4294967295), 0)
-    FROM standby_change WHERE app_id = :app_id AND key >= :first AND key < :end AND (instr(key, '/') > 0) = :deep)
+    FROM standby_change WHERE app_id = :app_id AND key >= :first AND key < :end AND instr(key, '/') > 0)
 
 -- name: marks
--- A page of one range, in order of key.
+-- A page of one range of identifiers, in order of key.
 SELECT key, mark FROM standby_change
-WHERE app_id = :app_id AND key >= :first AND key < :end AND (instr(key, '/') > 0) = :deep
+WHERE app_id = :app_id AND key >= :first AND key < :end AND instr(key, '/') > 0
 UNION ALL
 SELECT e.key, e.mark FROM standby_entry e
-WHERE e.app_id = :app_id AND e.key >= :first AND e.key < :end AND (instr(e.key, '/') > 0) = :deep
+WHERE e.app_id = :app_id AND e.key >= :first AND e.key < :end AND instr(e.key, '/') > 0
+  AND e.piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current = 1)
+  AND NOT EXISTS (SELECT 1 FROM standby_change c WHERE c.app_id = e.app_id AND c.key = e.key)
+ORDER BY 1 LIMIT :most
+
+-- name: prefix_marks
+-- Of prefixes, which are few among the identifiers: by their own index.
+SELECT key, mark FROM standby_change INDEXED BY standby_change_prefix
+WHERE app_id = :app_id AND key >= :first AND key < :end AND instr(key, '/') = 0
+UNION ALL
+SELECT e.key, e.mark FROM standby_entry e INDEXED BY standby_entry_prefix
+WHERE e.app_id = :app_id AND e.key >= :first AND e.key < :end AND instr(e.key, '/') = 0
   AND e.piece IN (SELECT digest FROM standby_part WHERE app_id = :app_id AND current = 1)
   AND NOT EXISTS (SELECT 1 FROM standby_change c WHERE c.app_id = e.app_id AND c.key = e.key)
 ORDER BY 1 LIMIT :most
 
 -- name: prefix_changes
 -- The newest prefix data that came as a change.
-SELECT key, number, line FROM standby_change WHERE app_id = :app_id AND instr(key, '/') = 0 ORDER BY number DESC LIMIT :most
+SELECT key, number, line FROM standby_change INDEXED BY standby_change_prefix
+WHERE app_id = :app_id AND instr(key, '/') = 0 ORDER BY number DESC LIMIT :most
 
 -- name: write_takeover
 INSERT INTO takeover (order_id, app_id, content, state, effective_at, expires_at)

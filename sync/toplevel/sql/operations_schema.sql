@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS standby_entry (
     PRIMARY KEY (app_id, key, piece)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS standby_entry_piece ON standby_entry (app_id, piece);
+CREATE INDEX IF NOT EXISTS standby_entry_prefix ON standby_entry (app_id, key) WHERE instr(key, '/') = 0;
 -- The changes that followed: the last line of each key, before that of any piece; and how far they go.
 CREATE TABLE IF NOT EXISTS standby_change (
     app_id TEXT NOT NULL REFERENCES account,
@@ -58,6 +59,7 @@ CREATE TABLE IF NOT EXISTS standby_change (
     line BLOB NOT NULL,
     PRIMARY KEY (app_id, key)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS standby_change_prefix ON standby_change (app_id, key) WHERE instr(key, '/') = 0;
 CREATE TABLE IF NOT EXISTS standby_document (
     app_id TEXT NOT NULL REFERENCES account,
     number INTEGER NOT NULL,
