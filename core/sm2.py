@@ -148,7 +148,11 @@ def read_private(der: bytes) -> Sm2PrivateKey:
     found = asn1.decode_der(_PrivateInfo, der)
     if not _is_ours(found.algorithm):
         raise ValueError("not a private key of SM2")
-    return Sm2PrivateKey(asn1.decode_der(_EcPrivate, found.key).scalar)
+    inner = asn1.decode_der(_EcPrivate, found.key)
+    key = Sm2PrivateKey(inner.scalar)
+    if inner.point is not None and inner.point.as_bytes() != key.public.point:
+        raise ValueError("the public key is not that of the private key")
+    return key
 
 
 def der_of_pem(pem: bytes, label: str) -> bytes:

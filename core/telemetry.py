@@ -151,6 +151,18 @@ ESCROW_FAILED = Family("biaojie_peering_escrow_failed_attempts", "Steps of escro
 ESCROW_STOPPED = Family("biaojie_peering_escrow_stopped", "1 while escrow waits for a person", kind="max")
 ESCROW_BYTES = Family("biaojie_peering_escrow_bytes", "Bytes of the newest deposit, as sent", kind="max")
 ESCROW_SECONDS = Family("biaojie_peering_escrow_seconds", "How long the last one took, by step", ("step",), kind="max")
+PEERING_KEY_SECONDS = Family(
+    "biaojie_peering_key_left_seconds",
+    "Until a key or certificate of peering ends; below 0 after that",
+    ("key",),
+    kind="min",
+)
+PEERING_KEY_ALARM = Family(
+    "biaojie_peering_key_alarm",
+    "1 from 30 days, 2 from 7 days before a key or certificate of peering ends, and where it cannot be read",
+    ("key",),
+    kind="max",
+)
 _SECONDS = "biaojie_http_request_seconds"
 _SECONDS_HELP = "Time from a request's head to its answer"
 

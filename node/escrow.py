@@ -5,47 +5,47 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from core.database import STORE_FAILURES
 from core.settings import Settings
 from node.console import Refused
+from node.peering_key_changes import generate
+from node.peering_key_kinds import AgentCertificate, OpenPgp, Wish, client_files
 from sync.access.address import is_loopback
 from sync.access.tls import client_context
 from sync.escrow.keeper import Keeper, Pace
 from sync.escrow.making import Packing
-from sync.escrow.pgp import Certificate, OpenPgpFailed, SecretKey, new_secret_key
+from sync.escrow.pgp import Certificate, OpenPgpFailed, SecretKey
 from sync.escrow.sending import Ends, EscrowClient, NotTaken, Upload, check_address, check_upload
 from sync.escrow.sending import Refused as RefusedThere
 from sync.escrow.watching import Watch
 
 log = logging.getLogger(__name__)
 _AGAIN_SECONDS = 5.0
-_FOLDER, _KEY = "peering", "escrow-key.asc"
 _DEPOSITS = "escrow"
 
 
 def own_key(settings: Settings) -> SecretKey:
     """The one that signs deposits, `<data_dir>/peering/escrow-key.asc` (0600), made at its first use. Takes seconds then.
     Raises `Refused`."""
-    path = settings.data_dir.resolve() / _FOLDER / _KEY
+    kind = OpenPgp(settings)
+    path = kind.slots().path
     try:
         if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made = new_secret_key(f"{settings.node_name} <{settings.node_prefix}@secondary-node.invalid>")
-            new = path.with_suffix(".new")
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(made)
-            new.replace(path)
+            generate(kind, Wish())
         return SecretKey(path.read_text("utf-8"))
     except (OpenPgpFailed, OSError) as wrong:
         raise Refused(f"{path} cannot be used: {wrong}", f"无法使用 {path}：{wrong}") from None
+
+
+def own_signers(settings: Settings) -> Certificate:
+    """Whose signatures hold on deposits of this node: of the key in use and of those before it. Raises `Refused`."""
+    return Certificate(own_key(settings).certificate, OpenPgp.signers(settings))
 
 
 class EscrowWork:
@@ -119,7 +119,7 @@ def _checked(name: str, value: Any, read: Callable[[Any], Any]) -> Any:
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
-    return client_context(settings.peering_certificate, settings.peering_certificate_key, settings.peering_authorities)
+    return client_context(*client_files(settings), settings.peering_authorities)
 
 
 def _sftp(settings: Settings) -> Upload:
@@ -150,14 +150,14 @@ async def keeper_of(settings: Settings, pool: Any, client: EscrowClient, **more:
 async def _agent_certificate(settings: Settings, client: EscrowClient, signer: SecretKey) -> Certificate:
     """Keys are exchanged off line; with an agent on this machine, which is the box's, over the wire."""
     try:
-        if settings.escrow_agent_key:
-            return Certificate(Path(settings.escrow_agent_key).read_text("utf-8"))
+        if held := AgentCertificate(settings).in_use():
+            return Certificate(held)
         if not is_loopback(urlsplit(settings.escrow_agent_url).hostname or ""):
             raise Refused(
-                "Set BIAOJIE_ESCROW_AGENT_KEY to the agent's OpenPGP certificate",
-                "请将 BIAOJIE_ESCROW_AGENT_KEY 设为托管机构的 OpenPGP 公钥证书文件",
+                "There is no OpenPGP certificate of the agent: `biaojie sync keys import agent --file FILE`",
+                "没有托管机构的 OpenPGP 公钥证书：请执行 biaojie sync keys import agent --file 文件",
             )
-        told = {"sln": settings.node_prefix, "certificate": signer.certificate}
+        told = {"sln": settings.node_prefix, "certificate": signer.certificate, "former": OpenPgp.signers(settings)}
         if settings.escrow_agent_url.startswith("sftp:"):
             told["sftp_key"] = sftp_line(settings)
         await client.ask("/_exam/escrow", told)

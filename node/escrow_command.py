@@ -13,7 +13,7 @@ import asyncpg
 from core.settings import Settings
 from core.timestamps import rfc3339
 from node.console import Refused, complain, say
-from node.escrow import client_of, own_key, sftp_line
+from node.escrow import client_of, own_key, own_signers, sftp_line
 from node.preflight import connect_database
 from node.running import require_database, with_running
 from node.serving import apply_migrations
@@ -27,6 +27,10 @@ from sync.reconcile.comparing import Difference, NothingToCompare, compare
 from sync.reconcile.repairing import NobodyToAct, repair_here, repair_there
 
 _SHOWN = 20
+_SHOWN_KINDS = {
+    "identifier": "标识", "enterprise": "企业", "prefix": "前缀", "api_key": "访问密钥", "template": "模板",
+    "visibility_grant": "可见授权", "quota": "配额", "mint_sequence": "编号序列", "suffix_lease": "号段租用",
+}  # fmt: skip
 
 
 async def restore_files(settings: Settings, options: argparse.Namespace) -> int:
@@ -42,7 +46,11 @@ async def restore_files(settings: Settings, options: argparse.Namespace) -> int:
                 done = await restore(connection, paths)
             finally:
                 await connection.close()
-        except (NotRestored, DepositInvalid, OpenPgpFailed, zipfile.BadZipFile, OSError) as wrong:
+        except NotRestored as wrong:
+            if wrong.found is not None:
+                _tell(wrong.found)
+            raise Refused(f"Nothing was restored: {wrong}", f"未恢复任何数据：{wrong}") from None
+        except (DepositInvalid, OpenPgpFailed, zipfile.BadZipFile, OSError) as wrong:
             raise Refused(f"Nothing was restored: {wrong}", f"未恢复任何数据：{wrong}") from None
     _tell(done)
     return 0
@@ -59,7 +67,7 @@ def _unpacked(settings: Settings, options: argparse.Namespace, folder: Path) -> 
                 "encrypted deposits need --key, the agent's secret key 加密的托管文件需要以 --key 指定托管机构私钥"
             )
         opens = SecretKey(options.key.read_text("utf-8"))
-        signed = Certificate(options.signer.read_text("utf-8") if options.signer else own_key(settings).certificate)
+        signed = Certificate(options.signer.read_text("utf-8")) if options.signer else own_signers(settings)
         for number, pieces in enumerate(parts.values()):
             signatures = [piece.with_suffix(".sig") for piece in pieces]
             plain.append(join(pieces, signatures, signed, opens, folder / str(number)))
@@ -74,8 +82,13 @@ def _working(settings: Settings) -> Path:
 
 def _tell(done: Restored) -> None:
     say(f"biaojie: restored from 已恢复自 {', '.join(done.deposits)}")
-    say(f"  identifiers 标识: {done.identifiers:,}   other rows 其他记录: {done.rows:,}")
-    say(f"  ranges compared 核对区段: {done.ranges:,}   different 差异: {len(done.different)}")
+    say(f"  {'object 对象':<28}{'deposited 托管':>14}{'restored 恢复':>14}   difference 差异")
+    for one in done.kinds:
+        shown = f"{_SHOWN_KINDS.get(one.object, '')} {one.object}"
+        say(f"  {shown:<28}{one.deposited:>14,}{one.restored:>14,}   {one.wrong or '0'}")
+    say(f"  ranges of identifiers compared 核对标识区段: {done.ranges:,}   different 差异: {len(done.different)}")
+    if any(one.wrong for one in done.kinds):
+        return
     say("  Keys open nothing until they are rotated 访问密钥须轮换后方可使用: biaojie key")
 
 

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from core.settings import Settings
 from node.console import Refused
-from sync.escrow.sftp import SftpUpload, public_line, read_host_keys, read_key, read_place, write_new_key
-
-_FOLDER, _KEY = "peering", "escrow-sftp-key"
-
-
-def key_file(settings: Settings) -> Path:
-    if settings.escrow_sftp_key:
-        return Path(settings.escrow_sftp_key)
-    return settings.data_dir.resolve() / _FOLDER / _KEY
+from node.peering_key_changes import generate, refusing
+from node.peering_key_kinds import SftpHost, SftpKey, Wish
+from sync.escrow.sftp import SftpUpload, read_host_keys, read_key, read_place
 
 
 def own_line(settings: Settings) -> str:
     """The public half of the key that logs in; where no key is set, it is made at its first use. Raises `Refused`."""
-    path = key_file(settings)
-    try:
-        if not path.exists() and not settings.escrow_sftp_key:
-            write_new_key(path)
-        return public_line(read_key(path.read_text("ascii")), settings.node_prefix)
-    except (ValueError, OSError) as wrong:
-        raise Refused(f"{path} cannot be used: {wrong}", f"无法使用 {path}：{wrong}") from None
+    kind = SftpKey(settings)
+    if not kind.given and not kind.slots().path.exists():
+        generate(kind, Wish())
+    with refusing(kind):
+        return kind.public(kind.in_use())
 
 
 def upload_of(settings: Settings) -> SftpUpload:
     """Raises `Refused`."""
     own_line(settings)
     try:
-        host_keys = read_host_keys(settings.escrow_sftp_host_keys)
+        host_keys = read_host_keys(SftpHost(settings).in_use())
     except ValueError as wrong:
         raise Refused(
-            f"BIAOJIE_ESCROW_SFTP_HOST_KEYS must be the public key of the agent's server, which it gives off line: {wrong}",
-            f"BIAOJIE_ESCROW_SFTP_HOST_KEYS 应为托管机构线下提供的 SFTP 主机公钥：{wrong}",
+            "The agent's server gives its public key off line: BIAOJIE_ESCROW_SFTP_HOST_KEYS, or `biaojie sync keys import "
+            f"sftp-host --file FILE`: {wrong}",
+            "托管机构线下提供的 SFTP 主机公钥应设于 BIAOJIE_ESCROW_SFTP_HOST_KEYS，或执行 biaojie sync keys import sftp-host "
+            f"--file 文件：{wrong}",
         ) from None
     if not settings.escrow_user:
         raise Refused("SFTP needs BIAOJIE_ESCROW_USER", "使用 SFTP 须设置 BIAOJIE_ESCROW_USER")
-    key = read_key(key_file(settings).read_text("ascii"))
+    key = read_key(SftpKey(settings).in_use())
     place = read_place(settings.escrow_agent_url)
     return SftpUpload(place, settings.escrow_user, key, host_keys, settings.peering_timeout_seconds)

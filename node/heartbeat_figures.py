@@ -13,6 +13,7 @@ from cryptography import x509
 
 from core.settings import Settings
 from core.telemetry import Times, times_by_route
+from node.peering_key_kinds import client_files
 from sync.monitoring.heartbeat import Pace
 from sync.operations.envelope import time_text
 
@@ -71,9 +72,9 @@ def pace_of(buckets: list[float], seconds: float) -> Pace:
 
 def certificate_until(settings: Settings) -> Callable[[], str | None]:
     """When the first of this node's certificates ends: the one it answers HTTPS with, and the one it shows the top level."""
-    paths = [path for path in (settings.tls_certificate, settings.peering_certificate) if path]
 
     def until() -> str | None:
+        paths = [path for path in (settings.tls_certificate, client_files(settings)[0]) if path]
         ends = [end for end in map(_end_of, paths) if end is not None]
         return time_text(min(ends)) if ends else None
 

@@ -9,6 +9,7 @@ from core.sealing import Vault
 from core.settings import Settings
 from core.top_level import TopLevel
 from node.console import Refused
+from node.peering_key_kinds import client_files
 from node.peering_keys import current_key
 from registry.applications.self_approval import SelfApproval
 from sync.access.adapter import Peering, Routes
@@ -105,9 +106,7 @@ def tls_of(settings: Settings, address: TopLevelAddress) -> ssl.SSLContext | Non
     if not address.encrypted:
         return None
     try:
-        return client_context(
-            settings.peering_certificate, settings.peering_certificate_key, settings.peering_authorities
-        )
+        return client_context(*client_files(settings), settings.peering_authorities)
     except OSError as wrong:  # of files, and `ssl.SSLError`
         raise Refused(
             f"The certificates for peering cannot be read: {wrong}", f"无法读取对接所用的证书：{wrong}"

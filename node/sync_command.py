@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
-from pathlib import Path
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -12,11 +12,12 @@ import orjson
 from core.database import STORE_FAILURES
 from core.settings import Settings
 from core.timestamps import rfc3339
-from node import escrow_command, peering_keys, sync_runner, takeover_command
+from node import escrow_command, peering_key_command, sync_runner, takeover_command
 from node.console import Refused, say
 from node.drill import command as drill_command
 from node.monitoring_lines import monitoring_lines, read_monitoring
 from node.peering import require_address, transport_of
+from node.peering_key_watch import ends_of, key_lines
 from node.personal_data import with_found_key
 from node.preflight import connect_database
 from node.running import require_database, with_running
@@ -39,10 +40,17 @@ async def run(settings: Settings, _: argparse.Namespace) -> int:
 
 async def status(settings: Settings, options: argparse.Namespace) -> int:
     said = await _at_database(settings, _standing)
+    ends = ends_of(settings)
+    said["keys"] = [asdict(end) for end in ends]
     if options.json:
         say(orjson.dumps(said, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode())
         return 0
-    lines = status_lines(said) + monitoring_lines(said["monitoring"]) + standby_lines(said["standby"])
+    lines = (
+        key_lines(ends, datetime.now(UTC))
+        + status_lines(said)
+        + monitoring_lines(said["monitoring"])
+        + standby_lines(said["standby"])
+    )
     say(
         "\n".join(lines + escrow_command.status_lines(said["escrow"]))
     )  # at once: who reads the first line only does not break it
@@ -73,30 +81,6 @@ async def rewind(settings: Settings, options: argparse.Namespace) -> int:
     again = await _at_database(settings, lambda connection: work(connection, options.sequence))
     en, zh = ("documents of changes", "变更报文") if changes else ("statistics", "统计")
     say(f"biaojie: {again:,} {en} are sent again 将重新上报 {again:,} 份{zh}")
-    return 0
-
-
-async def keys(settings: Settings, options: argparse.Namespace) -> int:
-    """What is printed is for the top level's console: never the secret."""
-    held, algorithm = peering_keys.read_keys(settings.data_dir), settings.peering_algorithm
-    match options.what:
-        case "generate":
-            key = peering_keys.generate(settings.data_dir, options.app_id, algorithm)
-        case "import":
-            if options.file is None or not options.app_id:
-                raise Refused("import needs --app-id and --file", "import 需要 --app-id 与 --file")
-            content = _content(options.file)
-            key = peering_keys.bring(settings.data_dir, options.app_id, content, options.keyid, algorithm)
-        case "rotate":
-            key = peering_keys.rotate(settings.data_dir, algorithm)
-        case "activate":
-            key = peering_keys.activate(settings.data_dir)
-        case _:
-            key = peering_keys.current_key(settings.data_dir)
-    say(f"appId      {key.app_id}\nkeyid      {key.keyid}\nalgorithm  {key.algorithm}\npublic     {key.public}")
-    if options.what in ("rotate", "import") and held:
-        say("biaojie: enter it at the top level, then `biaojie sync keys activate` and restart")
-        say("biaojie：请先在国家顶级节点登记该公钥，再执行 biaojie sync keys activate 并重新启动")
     return 0
 
 
@@ -164,13 +148,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     takeover_command.add_options(
         verb("takeover", takeover_command.takeover, "orders of the top level 接管命令与备援数据")
     )
-    four = verb("keys", keys, "the key that signs 签名密钥")
-    four.add_argument(
-        "what", choices=("show", "generate", "import", "rotate", "activate"), help="show: the public half 显示公钥"
+    peering_key_command.add_options(
+        verb("keys", peering_key_command.keys, "keys and certificates of peering 对接所用的密钥与证书")
     )
-    four.add_argument("--app-id", help="appId that the top level gave 国家顶级节点分配的 appId")
-    four.add_argument("--file", type=Path, help="PEM (PKCS #8) or base64 私钥文件")
-    four.add_argument("--keyid", help="what the top level calls the key 密钥编号")
 
 
 async def _standing(connection: Any) -> dict[str, Any]:
@@ -190,13 +170,6 @@ async def _at_database(settings: Settings, work: Any) -> Any:
         raise Refused(f"the database was lost: {lost}", f"数据库连接中断：{lost}") from None
     finally:
         await connection.close()
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()[:16_384]
-    except OSError as wrong:
-        raise Refused(f"{path} cannot be read: {wrong}", f"无法读取 {path}：{wrong}") from None
 
 
 def _shown(at: datetime | None) -> str:

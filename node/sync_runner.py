@@ -19,6 +19,7 @@ from node.console import Refused
 from node.escrow import escrow_of
 from node.operations import keeper_of, monitor_of
 from node.peering import peer_of
+from node.peering_key_watch import KeyWatch
 
 log = logging.getLogger(__name__)
 _CONNECTIONS = 8
@@ -53,6 +54,7 @@ async def exchange(settings: Settings) -> None:
         "monitoring": lambda: monitor_of(settings, pool),
         "takeover": lambda: keeper_of(settings, pool),
         "escrow": lambda: escrow_of(settings, pool),
+        "keys": lambda: KeyWatch(settings, pool),
     }
     try:
         async with asyncio.TaskGroup() as group:

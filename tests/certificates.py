@@ -52,6 +52,15 @@ class Authority:
         )
         return str(path)
 
+    def sign(self, request: str, *, begins: int = -1, ends: int = 1) -> bytes:
+        """What an authority gives for a request: its name, its key, its extensions."""
+        asked = x509.load_pem_x509_csr(request.encode())
+        name = str(asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        made = _builder(name, self.certificate.subject, begins, ends).public_key(asked.public_key())
+        for one in asked.extensions:
+            made = made.add_extension(one.value, critical=one.critical)
+        return made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
 
 def authority(directory: Path, name: str) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())

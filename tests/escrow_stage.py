@@ -157,6 +157,19 @@ async def furnish(connection: Any, components: int) -> list[str]:
     return sorted(keys)
 
 
+async def load_serials(connection: Any, numbers: range) -> None:
+    """Serial numbers by COPY, in order of key, with three values each."""
+    value = pack(
+        [
+            HandleValue(2000, "MODEL", "STM32F103C8T6"),
+            HandleValue(2001, "BATCH", "2026-11"),
+            HandleValue(2002, "LINE", "3"),
+        ]
+    )
+    records = ((f"88.118.7/SERIAL-{number:06d}", value, 1) for number in numbers)
+    await connection.copy_records_to_table("identifier", records=records, columns=("key", "value", "template_id"))
+
+
 @asynccontextmanager
 async def escrow_here(database: str, directory: Path, session: aiohttp.ClientSession) -> AsyncIterator[Stage]:
     for folder, name in (("toplevel", "escrow-agent.asc"), ("peering", "escrow-key.asc")):

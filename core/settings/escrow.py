@@ -28,8 +28,9 @@ class EscrowSettings(BaseSettings):
     )
     escrow_sftp_host_keys: str = setting(
         "",
-        "Public keys of the agent's SFTP server, one of which it must have, as `ssh-ed25519 AAAA…`, separated by commas",
-        "数据托管机构 SFTP 服务器的主机公钥，形如 `ssh-ed25519 AAAA…`，用逗号分隔，服务器须持有其一",
+        "Public keys of the agent's SFTP server, one of which it must have, as `ssh-ed25519 AAAA…`, separated by commas; empty: those "
+        "of `biaojie sync keys import sftp-host`",
+        "数据托管机构 SFTP 服务器的主机公钥，形如 `ssh-ed25519 AAAA…`，用逗号分隔，服务器须持有其一；留空则用 `biaojie sync keys import sftp-host` 所导入的",
     )
     escrow_sftp_key: str = setting(
         "",
@@ -39,8 +40,9 @@ class EscrowSettings(BaseSettings):
     escrow_password: SecretStr = setting(SecretStr(""), "Its password", "其密码")
     escrow_agent_key: str = setting(
         "",
-        "OpenPGP certificate of the agent, to which deposits are encrypted, a file; only an agent on this machine is asked for it",
-        "数据托管机构的 OpenPGP 公钥证书文件，用于加密托管数据；仅当机构位于本机时可留空（自动获取）",
+        "OpenPGP certificate of the agent, to which deposits are encrypted, a file; empty: that of `biaojie sync keys import agent`; "
+        "only an agent on this machine is asked for it",
+        "数据托管机构的 OpenPGP 公钥证书文件，用于加密托管数据；留空则用 `biaojie sync keys import agent` 所导入的；机构位于本机时可自动获取",
     )
     escrow_part_megabytes: int = setting(
         1_024, "Size from which a deposit is split", "托管文件超过该大小时拆分（MiB）", ge=1, le=65_536

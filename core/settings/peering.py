@@ -42,7 +42,11 @@ class PeeringSettings(BaseSettings):
         "What keys that `biaojie sync keys` makes sign with: ed25519 or sm2-sm3; a file in PEM form says it by itself",
         "`biaojie sync keys` 生成的密钥所用签名算法：ed25519 或 sm2-sm3；PEM 文件以其自身算法为准",
     )
-    peering_certificate: str = setting("", "Client certificate for TLS, a PEM file", "TLS 客户端证书，PEM 文件")
+    peering_certificate: str = setting(
+        "",
+        "Client certificate for TLS, a PEM file; empty: that of `biaojie sync keys import tls`, where there is one",
+        "TLS 客户端证书，PEM 文件；留空则用 `biaojie sync keys import tls` 所导入的（如有）",
+    )
     peering_certificate_key: str = setting("", "Its private key, a PEM file", "TLS 客户端证书的私钥，PEM 文件")
     peering_authorities: str = setting(
         "",

@@ -134,8 +134,9 @@ async def _restored(stand: Stand, found: Found, directory: Path) -> None:
         finally:
             await connection.close()
     found.check(
-        "由全量与增量恢复到空库，零差异", "restored from both into an empty database, without a difference", not done.different,
-        deposits=len(paths), identifiers=done.identifiers, different=len(done.different),
+        "由全量与增量恢复到空库，各类对象零差异", "restored from both into an empty database, no kind of object differs",
+        not done.different and not any(one.wrong for one in done.kinds),
+        deposits=len(paths), different=len(done.different), **{one.object: one.restored for one in done.kinds},
     )  # fmt: skip
 
 

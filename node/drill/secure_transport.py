@@ -1,34 +1,34 @@
-"""5.1 Secure transport: TLS to the top level and no other way, and no personal data where it could be read."""
+"""5.1 Secure transport: TLS to the top level and no other way, each side known by its certificate, and no personal data where it
+could be read."""
 
 from __future__ import annotations
 
-import asyncio
-import datetime
-import ipaddress
 import logging
 import ssl
 import warnings
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from core.settings import Settings
 from node import toplevel_runner
 from node.drill.access import PERSONAL
+from node.drill.certificates import Authority, authority
 from node.drill.evidence import Found
 from node.drill.stand import Stand
+from node.peering_key_changes import bring, generate
+from node.peering_key_kinds import ClientCertificate, Wish, client_files
+from node.peering_key_slots import NEXT
 from sync.access.address import TopLevelAddress, read_address
+from sync.access.client_certificate import new_key, request_of
 from sync.access.tcp import Tcp
 from sync.access.tls import client_context
-from sync.access.transport import NotSent
+from sync.access.transport import NotSent, OutcomeUnknown, Stopped
 from sync.epp.commands import Command, write_command
 from sync.epp.names import PREFIX
 from sync.toplevel.tcp_door import TcpDoor
 
-FAULTS = ("in the clear", "unknown authority", "old TLS")
+FAULTS = ("in the clear", "no client certificate", "another's certificate", "unknown authority", "old TLS")
+_NO_LOGIN = 2200
 
 
 class Logged(logging.Handler):
@@ -61,25 +61,57 @@ def _clear(found: Found) -> None:
 
 
 async def _encrypted(stand: Stand, found: Found) -> None:
-    """EPP over TLS with a certificate of the drill's own authority."""
+    """EPP over TLS, each side known by its certificate: the top level's of the drill's authority, ours made by `sync keys`."""
     directory = Path(stand.settings.data_dir)
-    authority, chain = await asyncio.to_thread(_certificates, directory)
+    trusted, stranger = (authority(directory / f"{name}.pem") for name in ("authority", "stranger"))
+    chain = trusted.server(directory / "server.pem")
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(chain)
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_verify_locations(trusted.path)
     door = TcpDoor(stand.desk)
     port = await door.open("127.0.0.1", 0, server)
     address = TopLevelAddress("tls", "127.0.0.1", port, "")
+    settings = stand.settings.model_copy(update={"peering_authorities": str(trusted.path)})
     try:
-        trusted = client_context("", "", str(authority))
-        code, version = await _ask(stand, address, trusted)
+        code, _ = await _ask(stand, address, _shown(settings, None, "", trusted))
+        found.check("未出示客户端证书者被拒绝", "without a client certificate nothing is answered", code is None)
+        code, _ = await _ask(stand, address, _shown(settings, stranger, toplevel_runner.CLIENT, trusted))
+        found.check("未知机构签发的客户端证书被拒绝", "nor with one of an unknown authority", code is None)
+        code, _ = await _ask(stand, address, _shown(settings, trusted, "sln-other", trusted))
         found.check(
-            "TLS 通道上登录并执行命令", "a login and a command go over TLS", code == 1000, code=code, tls=version
+            "他人的客户端证书不能登录", "the certificate of another client is no login", code == _NO_LOGIN, code=code
         )
-        code, _ = await _ask(stand, address, client_context("", "", ""))
+        own = _own(settings, trusted)
+        code, version = await _ask(stand, address, own)
+        found.check(
+            "双向证书的 TLS 通道上登录并执行命令", "a login and a command go over TLS, both sides with certificates", code == 1000,
+            code=code, tls=version, client=toplevel_runner.CLIENT,
+        )  # fmt: skip
+        code, _ = await _ask(stand, address, client_context(*client_files(settings), ""))
         found.check("未知机构签发的证书不被信任", "a certificate of an unknown authority is not trusted", code is None)
     finally:
         await door.close()
-    await _old(stand, found, authority, chain)
+    await _old(stand, found, trusted.path, chain)
+
+
+def _own(settings: Settings, by: Authority) -> ssl.SSLContext:
+    """As an operator does it: a key and a request by command, signed, imported, shown from then on."""
+    kind = ClientCertificate(settings)
+    generate(kind, Wish())
+    bring(kind, by.sign(kind.public(kind.slots().read()[NEXT])), Wish())
+    return client_context(*client_files(settings), settings.peering_authorities)
+
+
+def _shown(settings: Settings, by: Authority | None, name: str, trusted: Authority) -> ssl.SSLContext:
+    """A certificate of `name` that this authority gave, or none."""
+    if by is None:
+        return client_context("", "", str(trusted.path))
+    key = new_key()
+    path = Path(settings.data_dir) / f"{by.path.stem}-{name}.pem"
+    path.touch(0o600)
+    path.write_text(key + by.sign(request_of(key, name)).decode("ascii"), "ascii")
+    return client_context(str(path), "", str(trusted.path))
 
 
 async def _old(stand: Stand, found: Found, authority: Path, chain: Path) -> None:
@@ -121,7 +153,7 @@ def _of_old(protocol: int, chain: Path | None = None) -> ssl.SSLContext:
 
 
 async def _ask(stand: Stand, address: TopLevelAddress, tls: ssl.SSLContext) -> tuple[int | None, str]:
-    """(code of the reply to a check, version of TLS); None where there was no session."""
+    """(code of the reply to a check, or of a refused login; version of TLS); None where there was no session."""
     password = stand.settings.peering_password.get_secret_value()
     transport = Tcp(address, toplevel_runner.CLIENT, password, timeout_seconds=5, tls=tls)
     node_prefix = stand.settings.node_prefix
@@ -131,7 +163,9 @@ async def _ask(stand: Stand, address: TopLevelAddress, tls: ssl.SSLContext) -> t
         streams: Any = transport._streams
         version = streams[1].get_extra_info("ssl_object").version() if streams else ""
         return heard.reply.code, version
-    except NotSent:
+    except Stopped as refused:
+        return (_NO_LOGIN if str(_NO_LOGIN) in str(refused) else None), ""
+    except (NotSent, OutcomeUnknown):
         return None, ""
     finally:
         await transport.close()
@@ -152,26 +186,3 @@ async def _nothing_personal(stand: Stand, found: Found, logged: Logged) -> None:
     found.check(
         "待发报文加密存储", "what waits to be sent is sealed", not stored, commands=len(rows), found=len(stored)
     )
-
-
-def _certificates(directory: Path) -> tuple[Path, Path]:
-    """(the authority's certificate, certificate and key of a server of 127.0.0.1), for an hour."""
-    now = datetime.datetime.now(datetime.UTC)
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "drill")])
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    public = made.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    authority, chain = directory / "authority.pem", directory / "server.pem"
-    authority.write_bytes(public)
-    chain.write_bytes(public + private)
-    chain.chmod(0o600)
-    return authority, chain

@@ -25,16 +25,16 @@ from sync.escrow.documents import Report, write_report
 from sync.escrow.names import DIFF, FULL, HELD, NODE, RECORD, FileName, deposit_id, watermark_of
 from sync.escrow.packing import describe, pack, plain_writer
 from sync.escrow.pgp import Certificate, SecretKey
+from sync.escrow.proof import Proof, Range, Tally
 from sync.escrow.rows import Row, write_delete, write_record
 from sync.escrow.writing import (
     END,
     TAIL,
     Head,
-    Range,
     is_node,
     write_head,
     write_node,
-    write_ranges,
+    write_proof,
     write_row,
     write_template,
 )
@@ -42,6 +42,9 @@ from sync.escrow.writing import (
 log = logging.getLogger(__name__)
 SQL = load_sql("sync", "escrow.sql")
 RANGES = 256
+KINDS = (
+    "enterprise", "prefix", "api_key", "template", "visibility_grant", "quota", "mint_sequence", "suffix_lease",
+)  # fmt: skip
 _BATCH = 2_000
 _MOST_RETOLD = 100_000
 _SCAN_SECONDS = 3_600.0  # of one statement: a deposit of any size ends, a hanging one too
@@ -77,6 +80,7 @@ async def make_deposit(connection: Any, plan: Plan, packing: Packing, now: datet
     id_ = deposit_id(plan.day)
     folder = packing.folder / f"{id_}_R{plan.revision}"
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(SQL["times_in_utc"])
         seen = await connection.fetchrow(SQL["cut"])
         base = plan.base
         if base is not None and not stands(base, seen["cluster"], seen["next_xid"]):
@@ -84,9 +88,9 @@ async def make_deposit(connection: Any, plan: Plan, packing: Packing, now: datet
         cut = _Cut(seen["next_xid"], seen["cut_xid"], seen["cluster"], set())
         if base is not None:
             cut.told.update(xid for xid in base.told if xid >= cut.cut_xid)
-        head, ranges = await _head(connection, plan, base, packing.sln, cut)
-        objects, retold = await _write(connection, head, ranges, base, cut, folder)
-    if base is None and objects != (counted := sum(one.rows for one in ranges)):
+        head, proof = await _head(connection, plan, base, packing.sln, cut)
+        objects, retold = await _write(connection, head, proof, base, cut, folder)
+    if base is None and objects != (counted := sum(one.rows for one in proof.ranges)):
         raise OSError(f"{objects} identifiers were written where the snapshot has {counted}")  # never, or the disk lies
     name = FileName(packing.sln, plan.day, head.kind, plan.revision, "inde")
     files = await asyncio.to_thread(pack, folder, name, packing.agent, packing.signer, packing.part_bytes)
@@ -134,19 +138,23 @@ async def choose_borders(connection: Any, ranges: int) -> list[str]:
     return [row["key"] for row in found]
 
 
-async def _head(connection: Any, plan: Plan, base: Base | None, sln: str, cut: _Cut) -> tuple[Head, tuple[Range, ...]]:
+async def _head(connection: Any, plan: Plan, base: Base | None, sln: str, cut: _Cut) -> tuple[Head, Proof]:
     ranges = await read_ranges(connection, await choose_borders(connection, RANGES))
     nodes = sum([is_node(row["shown"]) async for row in _rows(connection, "nodes", cut.next_xid)])
     templates = sum([1 async for _ in _rows(connection, "templates", cut.next_xid)])
-    small = sum([1 async for _ in _rows(connection, "small_rows", cut.next_xid)])
-    counts = {NODE: nodes, RECORD: sum(one.rows for one in ranges) + templates, HELD: small + 1}
+    small = Tally()
+    async for row in _rows(connection, "small_rows", cut.next_xid):
+        small.add(row["object"], row["key"], row["content"])
+    counts = {NODE: nodes, RECORD: sum(one.rows for one in ranges) + templates, HELD: small.rows + 1}
     kind = FULL if base is None else DIFF
     previous = None if base is None else base.id
-    return Head(deposit_id(plan.day), kind, plan.revision, watermark_of(plan.day), previous, sln, counts), ranges
+    return Head(deposit_id(plan.day), kind, plan.revision, watermark_of(plan.day), previous, sln, counts), Proof(
+        ranges, small.totals(KINDS)
+    )
 
 
 async def _write(
-    connection: Any, head: Head, ranges: tuple[Range, ...], base: Base | None, cut: _Cut, folder: Path
+    connection: Any, head: Head, proof: Proof, base: Base | None, cut: _Cut, folder: Path
 ) -> tuple[int, list[str]]:
     """How many identifiers it carries, and those among them that were told again on request."""
     since, known = (0, frozenset()) if base is None else (base.cut_xid, frozenset(base.told))
@@ -173,7 +181,7 @@ async def _write(
         async for row in fresh("small_rows"):
             entry.write(write_row(row["object"], row["key"], row["content"]).encode())
         objects = await _write_identifiers(connection, entry, cut, since, sorted(known), again)
-        entry.write(write_ranges(ranges).encode())
+        entry.write(write_proof(proof).encode())
         entry.write(TAIL.encode())
     return objects, wished
 

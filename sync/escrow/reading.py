@@ -14,8 +14,9 @@ from typing import IO, Any, NamedTuple
 from lxml import etree
 
 from sync.escrow.names import HEADER, HELD, INDE, NODE, RECORD, read_utc
+from sync.escrow.proof import KindTotal, Proof, Range
 from sync.escrow.rows import Row, RowInvalid, read_record
-from sync.escrow.writing import Head, Range
+from sync.escrow.writing import Head
 
 _N, _R, _B, _D = f"{{{NODE}}}", f"{{{RECORD}}}", f"{{{HELD}}}", f"{{{INDE}}}"
 _WATERMARK, _HEADER = f"{_D}watermark", f"{{{HEADER}}}header"
@@ -50,7 +51,7 @@ class Shown(NamedTuple):
     key: str
 
 
-Piece = Head | Row | Gone | Held | Shown | tuple[Range, ...]
+Piece = Head | Row | Gone | Held | Shown | Proof
 
 
 @cache
@@ -113,11 +114,22 @@ def _piece(element: Any) -> Piece:
     if tag == f"{_B}row":
         return Held(element[0].text, element[1].text or "", element[2].text or "")
     if tag == f"{_B}ranges":
-        return tuple(Range(one.get("from"), int(one.get("rows")), int(one.get("sum"))) for one in element)
+        return _proof(element)
     namespace = NODE if tag.startswith(_N) else RECORD
     if tag.endswith("delete"):
         return Gone(namespace, "/".join(child.text for child in element))
     return Shown(namespace, element[0].text if namespace == NODE else f"{element[0].text}/{element[1].text}")
+
+
+def _proof(element: Any) -> Proof:
+    ranges, kinds = [], []
+    for one in element:
+        rows, total = int(one.get("rows")), int(one.get("sum"))
+        if one.tag == f"{_B}range":
+            ranges.append(Range(one.get("from"), rows, total))
+        else:
+            kinds.append(KindTotal(one.get("object"), rows, total))
+    return Proof(tuple(ranges), tuple(kinds))
 
 
 def _forget(element: Any) -> None:

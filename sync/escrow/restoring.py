@@ -1,7 +1,8 @@
 """Deposits back into an empty database: the last full one, then its differentials, in one transaction, and proof that nothing differs.
 
-All deletes of a deposit come before its contents, the later deposit wins (§8.3). The proof are the digests of ranges that the last
-deposit carries: PostgreSQL computed them over the original in the same snapshot, and computes them again over what was restored.
+All deletes of a deposit come before its contents, the later deposit wins (§8.3). The proof are the digests that the last deposit
+carries, of ranges of identifiers and of every other kind of object, taken over the original in the same snapshot, and taken again
+over what was restored; and the counts of its header.
 """
 
 from __future__ import annotations
@@ -9,41 +10,49 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from core.sqlfiles import load_sql
-from sync.escrow.making import read_ranges
-from sync.escrow.names import FULL
+from sync.escrow.making import KINDS, read_ranges
+from sync.escrow.making import SQL as MAKING
+from sync.escrow.names import FULL, HELD
 from sync.escrow.packing import plain_reader
+from sync.escrow.proof import Compared, Proof, compare_held
 from sync.escrow.reading import DepositInvalid, Gone, Held, read_deposit
 from sync.escrow.rows import Row
-from sync.escrow.writing import Head, Range
+from sync.escrow.writing import Head
 
 SQL = load_sql("sync", "restore.sql")
 _ALL_SECONDS = 6 * 3_600.0
 _BATCH = 50_000
-_OBJECTS = (
-    "enterprise", "prefix", "api_key", "template", "visibility_grant", "quota", "mint_sequence", "suffix_lease",
-)  # fmt: skip
 _COLUMNS = Row._fields
-
-
-class NotRestored(Exception):
-    """What stands in the way; nothing was changed."""
 
 
 @dataclass(slots=True)
 class Restored:
-    """`different`: ranges whose digest is not that of the original, as (first key, rows expected, rows found)."""
+    """`different`: ranges whose digest is not that of the original, as (first key, rows expected, rows found). `kinds`: every kind
+    of object, identifiers first."""
 
     deposits: list[str] = field(default_factory=list)
     identifiers: int = 0
     rows: int = 0
     ranges: int = 0
     different: list[tuple[str, int, int]] = field(default_factory=list)
+    kinds: list[Compared] = field(default_factory=list)
+
+
+class NotRestored(Exception):
+    """What stands in the way; nothing was changed. `found`: what was compared, where it had come to that."""
+
+    def __init__(self, why: str, found: Restored | None = None) -> None:
+        super().__init__(why)
+        self.found = found
 
 
 def in_order(heads: dict[Path, Head]) -> list[Path]:
@@ -79,38 +88,63 @@ async def restore(connection: Any, paths: list[Path]) -> Restored:
     and as asyncpg does."""
     done = Restored()
     held: dict[tuple[str, str], str] = {}
-    ranges: tuple[Range, ...] = ()
+    head, proof = None, Proof(())
     async with connection.transaction():
+        await connection.execute(MAKING["times_in_utc"])
         if await connection.fetchval(SQL["anything_held"]):
             raise NotRestored("the database is not empty")
         await connection.execute(SQL["make_stage"])
         await connection.execute(SQL["make_identifier_stage"])
         for number, path in enumerate(paths):
-            ranges = await _one(connection, path, done, held, staged=number > 0)
+            head, proof = await _one(connection, path, done, held, staged=number > 0)
         await _write_held(connection, held, done)
-        found = await read_ranges(connection, [one.first for one in ranges[1:]])
-        done.ranges = len(ranges)
-        done.different = [
-            (want.first, want.rows, have.rows) for want, have in zip(ranges, found, strict=True) if want != have
-        ]
-        done.identifiers = sum(one.rows for one in found)
-        if done.different:
-            raise NotRestored(f"{len(done.different)} ranges differ from the original: {done.different[:5]}")
+        await _prove(connection, proof, head, held, done)
         await connection.execute(SQL["restore_counts"], timeout=_ALL_SECONDS)
         await connection.execute(SQL["restore_live"], timeout=_ALL_SECONDS)
         await connection.execute(SQL["restored_now"])
     return done
 
 
+async def _prove(
+    connection: Any, proof: Proof, head: Head | None, held: dict[tuple[str, str], str], done: Restored
+) -> None:
+    """Raises `NotRestored`."""
+    found = await read_ranges(connection, [one.first for one in proof.ranges[1:]])
+    done.ranges = len(proof.ranges)
+    done.different = [
+        (want.first, want.rows, have.rows) for want, have in zip(proof.ranges, found, strict=True) if want != have
+    ]
+    done.identifiers = sum(one.rows for one in found)
+    wanted = sum(one.rows for one in proof.ranges)
+    wrong = (
+        f"ranges that differ 差异区段: {len(done.different)}, from {done.different[0][0]!r}" if done.different else ""
+    )
+    rows = await connection.fetch(MAKING["small_rows"], 0, timeout=_ALL_SECONDS)
+    there = {(row["object"], row["key"]): row["content"] for row in rows}
+    done.kinds = [
+        Compared("identifier", wanted, done.identifiers, wrong), *compare_held(KINDS, proof.kinds, held, there),
+    ]  # fmt: skip
+    if unlike := [one.object for one in done.kinds if one.wrong]:
+        raise NotRestored(f"what was restored differs from the original 与原数据不一致: {', '.join(unlike)}", done)
+    if head is not None and head.counts.get(HELD) not in (None, len(there) + 1):
+        raise NotRestored(
+            f"{len(there)} rows were restored, the header says {head.counts[HELD] - 1} 与头部记录数不一致", done
+        )
+
+
 async def _one(
     connection: Any, path: Path, done: Restored, held: dict[tuple[str, str], str], *, staged: bool
-) -> tuple[Range, ...]:
+) -> tuple[Head | None, Proof]:
     """A full deposit goes straight into the table, as its rows come in order of key; a differential by way of a stage."""
     table = "restore_identifier" if staged else "identifier"
-    ranges: tuple[Range, ...] = ()
-    with plain_reader(path) as file:
+    head, proof = None, Proof(())
+    loop = asyncio.get_running_loop()
+    with (
+        plain_reader(path) as file,
+        ThreadPoolExecutor(1) as reader,
+    ):  # one thread: handed from one to another, a document of libxml2 is freed wrongly
         pieces = read_deposit(file)
-        while batch := await asyncio.to_thread(_batch, pieces):
+        while batch := await loop.run_in_executor(reader, _batch, pieces):
             rows, gone = [], []
             for piece in batch:
                 match piece:
@@ -122,8 +156,9 @@ async def _one(
                         gone.append(piece.key)
                     case Head():
                         done.deposits.append(piece.id)
-                    case tuple() if piece and isinstance(piece[0], Range):
-                        ranges = piece
+                        head = piece
+                    case Proof():
+                        proof = piece
             if gone:
                 await connection.execute(SQL["restore_deletes"], gone, timeout=_ALL_SECONDS)
             if rows:
@@ -131,9 +166,9 @@ async def _one(
     if staged:
         await connection.execute(SQL["merge_identifiers"], timeout=_ALL_SECONDS)
         await connection.execute(SQL["empty_identifier_stage"])
-    if not ranges:
+    if not proof.ranges:
         raise DepositInvalid(f"{path.name} has no digests")
-    return ranges
+    return head, proof
 
 
 def _batch(pieces: Iterator[Any]) -> list[Any]:
@@ -147,7 +182,7 @@ def _batch(pieces: Iterator[Any]) -> list[Any]:
 
 async def _write_held(connection: Any, held: dict[tuple[str, str], str], done: Restored) -> None:
     """Parents before their children, as the deposits had them in order of key."""
-    unknown = {object_ for object_, _ in held} - set(_OBJECTS)
+    unknown = {object_ for object_, _ in held} - set(KINDS)
     if unknown:
         raise NotRestored(f"the deposits hold what this version does not know: {', '.join(sorted(unknown))}")
     records = [(object_, key, content) for (object_, key), content in held.items()]
@@ -155,8 +190,11 @@ async def _write_held(connection: Any, held: dict[tuple[str, str], str], done: R
         await connection.execute(
             "INSERT INTO restore_row (object, key, content) VALUES ($1, $2, $3::text::jsonb)", object_, key, content
         )
-    for object_ in _OBJECTS:
-        await connection.execute(SQL[f"restore_{object_}"])
+    for object_ in KINDS:
+        try:
+            await connection.execute(SQL[f"restore_{object_}"])
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as wrong:
+            raise NotRestored(f"{object_}: {wrong}") from None
     await connection.execute(SQL["settle_sequences"])
     done.rows = len(records)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -22,6 +21,7 @@ PORT = 22
 _KEEPALIVE_SECONDS = 15.0
 _BLOCK_SECONDS = 120.0  # of one block: 300 kbit/s, and what is slower than that never ends
 _BLOCK = 4 * 1024 * 1024
+_LEAST_RSA_BITS = 2_048
 _FOR_A_PERSON = (
     asyncssh.SFTPPermissionDenied, asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPNotADirectory,
     asyncssh.SFTPWriteProtect, asyncssh.SFTPInvalidFilename, asyncssh.SFTPFileIsADirectory,
@@ -148,6 +148,13 @@ def read_key(content: str) -> asyncssh.SSHKey:
     return asyncssh.import_private_key(content)
 
 
+def refuse_weak(key: asyncssh.SSHKey) -> None:
+    """Of either half. Raises ValueError."""
+    kind, bits = key.get_algorithm(), getattr(key.pyca_key, "key_size", _LEAST_RSA_BITS)  # others have one size each
+    if kind == "ssh-dss" or (kind == "ssh-rsa" and bits < _LEAST_RSA_BITS):
+        raise ValueError(f"{kind} of {bits} bits is too weak 强度不足")
+
+
 def new_key() -> str:
     """A private key in the form of OpenSSH."""
     return asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode("ascii")
@@ -156,12 +163,3 @@ def new_key() -> str:
 def public_line(key: asyncssh.SSHKey, comment: str) -> str:
     """As `authorized_keys` takes it."""
     return f"{key.export_public_key().decode('ascii').strip()} {comment}"
-
-
-def write_new_key(path: Path) -> None:
-    """For its owner only; there whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.write(new_key())
-    new.replace(path)

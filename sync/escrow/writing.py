@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 import orjson
 
 from sync.escrow.names import DIFF, HEADER, HELD, INDE, NODE, RECORD, utc_text
+from sync.escrow.proof import Proof
 
 _PREFIX = re.compile(r"[^/.\s]+(\.[^/.\s]+)+")
 _UNSAYABLE = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -33,15 +34,6 @@ class Head:
 
 
 END = "\U0010ffff"  # after every key, in order of bytes: a bound that an index can use
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Rows whose key is `first` or later, up to the next range: how many, and the sum of their digests."""
-
-    first: str
-    rows: int
-    total: int
 
 
 def write_head(head: Head, deletes: Iterable[str]) -> str:
@@ -66,9 +58,10 @@ def write_header(sln: str, counts: Mapping[str, int], prefix: str = "h") -> str:
     return f"<{prefix}:header><{prefix}:prefix>{escape(sln)}</{prefix}:prefix>{said}</{prefix}:header>"
 
 
-def write_ranges(ranges: Iterable[Range]) -> str:
-    said = "".join(f'<b:range from={quoteattr(one.first)} rows="{one.rows}" sum="{one.total}"/>' for one in ranges)
-    return f"<b:ranges>{said}</b:ranges>"
+def write_proof(proof: Proof) -> str:
+    said = [f'<b:range from={quoteattr(one.first)} rows="{one.rows}" sum="{one.total}"/>' for one in proof.ranges]
+    said += [f'<b:kind object={quoteattr(one.object)} rows="{one.rows}" sum="{one.total}"/>' for one in proof.kinds]
+    return f"<b:ranges>{''.join(said)}</b:ranges>"
 
 
 def write_row(object_: str, key: str, content: str) -> str:

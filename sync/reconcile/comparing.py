@@ -13,9 +13,10 @@ from typing import Any
 
 from sync.escrow.making import SQL, choose_borders, read_ranges_before
 from sync.escrow.names import read_utc
+from sync.escrow.proof import Range
 from sync.escrow.rows import Row
 from sync.escrow.sending import EscrowClient, NotTaken
-from sync.escrow.writing import END, Range
+from sync.escrow.writing import END
 
 RANGES = 4_096
 _PAGE = 50_000

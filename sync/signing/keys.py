@@ -23,6 +23,7 @@ from core.sm2 import POINT_BYTES, Sm2PrivateKey, Sm2PublicKey, der_of_pem, read_
 
 ED25519, HMAC_SHA256, SM2_SM3 = "ed25519", "hmac-sha256", "sm2-sm3"
 _SEED_BYTES, _LEAST_SECRET_BYTES = 32, 32
+_LEAST_KINDS = 12  # of bytes; of 10^24 random keys one has fewer
 
 
 class KeyUnusable(Exception):
@@ -177,6 +178,12 @@ def key_of_pem(pem: bytes) -> tuple[str, str]:
     if not isinstance(key, Ed25519PrivateKey):
         raise _no_key(f"{ED25519}, {SM2_SM3}")
     return ED25519, base64.b64encode(key.private_bytes_raw()).decode()
+
+
+def refuse_weak(secret: str) -> None:
+    """Nobody draws 32 bytes of so few kinds by chance: a placeholder, not a key. Raises `KeyUnusable`."""
+    if len(set(decode(secret))) < _LEAST_KINDS:
+        raise KeyUnusable("the private key is no random number", "私钥不是随机数")
 
 
 def decode(text: str) -> bytes:

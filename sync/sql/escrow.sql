@@ -6,6 +6,10 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS cut_xid,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_xid,
        (SELECT system_identifier::text FROM pg_control_system()) AS cluster, now() AS at
 
+-- name: times_in_utc
+-- What rows of small tables say as JSON is the same wherever it is said. Until the transaction ends.
+SELECT set_config('TimeZone', 'UTC', true)
+
 -- name: rows_since
 -- Rows in order of key that transactions from $2 on wrote, without those of $3; all of them where $2 is 0. The xmin of a row
 -- is the low half of its transaction's number; $1, the next number, gives the other half.

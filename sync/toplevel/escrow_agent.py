@@ -141,24 +141,23 @@ class EscrowAgent:
 
     def _taken(self, statement: FileName, report: Report, copies: EscrowStore, work: Path) -> dict[str, int]:
         parts, signatures = self._files(statement)
-        certificate = self.documents_of_thread(statement.sln)
-        plain = join(parts, signatures, Certificate(certificate), key_of(self._directory), work)
+        plain = join(parts, signatures, self._signers(statement.sln), key_of(self._directory), work)
         with plain_reader(plain) as file:
             head, counted = copies.take(
                 statement.sln, read_deposit(file), lambda head: _agrees(head, report, statement)
             )
         return counted if head.counts else dict(report.counts)
 
-    def documents_of_thread(self, sln: str) -> str:
-        """The node's certificate, read on a connection of this thread's."""
+    def _signers(self, sln: str) -> Certificate:
+        """Of the node: its certificate, and those before it until it tells otherwise; read on a connection of this thread's."""
         documents = EscrowStore(self._directory, DOCUMENTS)
         try:
-            held: str | None = documents.fact(sln, "certificate")
+            held, former = documents.fact(sln, "certificate"), documents.fact(sln, "former")
         finally:
             documents.close()
         if held is None:
             raise OpenPgpFailed("the node's certificate is not known here")
-        return held
+        return Certificate(held, former or "")
 
     def _files(self, statement: FileName) -> tuple[list[Path], list[Path]]:
         """Parts from S1 on without a hole, and a signature for each. Raises `CopyRefused`."""

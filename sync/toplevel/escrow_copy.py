@@ -15,9 +15,10 @@ import orjson
 
 from core.sqlfiles import load_sql
 from sync.escrow.names import FULL, HELD, NODE, RECORD, utc_text
+from sync.escrow.proof import Proof, Range
 from sync.escrow.reading import Gone, Held, Piece, Shown
 from sync.escrow.rows import Row, digest
-from sync.escrow.writing import END, Head, Range
+from sync.escrow.writing import END, Head
 
 _SQL = load_sql("sync.toplevel", "escrow.sql")
 COPIES, DOCUMENTS = "escrow-copies.sqlite", "escrow-documents.sqlite"
@@ -87,7 +88,7 @@ class EscrowStore:
             assert isinstance(head, Head)
             agrees(head)
             self._begin(sln, head)
-            ranges: tuple[Range, ...] = ()
+            proof = Proof(())
             batch: list[Row] = []
             for piece in pieces:
                 if isinstance(piece, Row):
@@ -102,13 +103,13 @@ class EscrowStore:
                 elif isinstance(piece, Shown):
                     self.run("put_other", sln, piece.namespace, piece.key)
                 else:
-                    ranges = cast(tuple[Range, ...], piece)
+                    proof = cast(Proof, piece)
                     self.run("put_other", sln, HELD, _RANGES)
             self._put(sln, batch)
             counts = self._counted(sln)
             if dict(head.counts) != counts:
                 raise CopyRefused(2004, f"记录数与头部不一致：头部 {dict(head.counts)}，实际 {counts}")
-            self._check(sln, ranges)
+            self._check(sln, proof.ranges)
             last_full = head.watermark.date() if head.kind == FULL else self.last_full(sln)
             self.run("put_base", sln, head.id, str(last_full))
         return head, counts

@@ -144,7 +144,7 @@ async def reconcile(request: web.Request) -> web.Response:
 
 
 async def exam(request: web.Request) -> web.Response:
-    """`sln`, and what an examiner does to it: `enabled`, `created`, `certificate`, `sftp_key`, `forget` or `spoil` keys of the copy,
+    """`sln`, and what an examiner does to it: `enabled`, `created`, `certificate`, `former` ones, `sftp_key`, `forget` or `spoil` keys of the copy,
     `close_day`. Errors: `BodyInvalid`, `BodyNotJson`."""
     require_same_site(request)
     body = await read_json(request)
@@ -155,7 +155,7 @@ async def exam(request: web.Request) -> web.Response:
     if isinstance(said.get("certificate"), str):
         agent.introduce(sln, said["certificate"], request.app[DESK].now().date())
     with agent.documents.transaction():
-        for name in ("enabled", "created", "sftp_key"):
+        for name in ("enabled", "created", "former", "sftp_key"):
             if name in said:
                 agent.documents.put_fact(sln, name, said[name])
     with agent.copies.transaction():

@@ -14,7 +14,7 @@ from typing import Any
 import asyncssh
 
 from sync.escrow.names import FileName, read_file_name
-from sync.escrow.sftp import read_key, write_new_key
+from sync.escrow.sftp import new_key, read_key
 from sync.toplevel.escrow_agent import EscrowAgent
 from sync.toplevel.store import Store
 
@@ -29,7 +29,11 @@ def host_key(directory: Path) -> asyncssh.SSHKey:
     """Made at its first use; what nodes pin."""
     path = directory / KEY
     if not path.exists():
-        write_new_key(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(new_key())
+        new.replace(path)
     return read_key(path.read_text("ascii"))
 
 

@@ -27,6 +27,8 @@ from core.settings import Settings
 from node.console import Refused
 from node.escrow import client_of
 from node.peering import transport_of
+from node.peering_key_changes import bring
+from node.peering_key_kinds import ClientCertificate, Wish
 from sync.access.transport import NotSent, OutcomeUnknown, Stopped, Transport
 from sync.epp.commands import Command, write_command
 from sync.epp.names import PREFIX
@@ -133,6 +135,16 @@ async def test_each_side_knows_the_other_by_its_certificate(ends: Ends, way: Any
     async with way(ends, server_context(ends.theirs.issue("server", server=True), ends.ours)) as url:
         assert await asked(ends.settings(url, peering_certificate=ends.ours.issue(CLIENT))) == 1000
         assert await asked(ends.settings(url, peering_certificate=ends.ours.issue(CLIENT))) == 1000
+
+
+@pytest.mark.parametrize("way", [epp_over_tls, over_https])
+async def test_a_certificate_that_came_by_command_is_shown(ends: Ends, way: Any) -> None:
+    async with way(ends, server_context(ends.theirs.issue("server", server=True), ends.ours)) as url:
+        settings = ends.settings(url)
+        with pytest.raises((NotSent, OutcomeUnknown)):
+            await asked(settings)
+        bring(ClientCertificate(settings), Path(ends.ours.issue(CLIENT)).read_bytes(), Wish())
+        assert await asked(settings) == 1000
 
 
 async def test_a_certificate_of_another_client_is_no_login(ends: Ends) -> None:

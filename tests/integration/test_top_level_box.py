@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from core.sm2 import Sm2PrivateKey
-from node.peering_keys import activate, bring, current_key, generate, read_keys, rotate
+from node.peering_keys import current_key, generate
 from node.toplevel_runner import prepare
 from sync.epp.commands import Command, write_command
 from sync.epp.names import ENT, IDENTIFIER, PREFIX
@@ -178,20 +176,6 @@ async def test_what_cannot_be_decided_is_said(box: Box) -> None:
     state = (await box.api.get("/_exam/state")).json
     assert state["accounts"][0]["prefix"] == "88.118" and state["prefixes"] == []
     assert (await box.api.get("/?lang=en")).status == 200
-
-
-def test_keys_are_made_brought_rotated_and_put_to_use_and_are_private(tmp_path: Path) -> None:
-    first = generate(tmp_path, "app-1")
-    path = tmp_path / "peering" / "keys.json"
-    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o077 == 0
-    second = rotate(tmp_path)
-    assert current_key(tmp_path) == first and read_keys(tmp_path)["next"] == second and second.app_id == "app-1"
-    assert activate(tmp_path) == second == current_key(tmp_path) and "next" not in read_keys(tmp_path)
-    third = bring(tmp_path, "app-2", new_seed().encode(), "given")
-    assert (third.keyid, current_key(tmp_path)) == ("given", second)
-    fourth = bring(tmp_path, "app-2", Sm2PrivateKey.generate().pem(), None)
-    assert fourth.algorithm == "sm2-sm3" and len(b64decode(fourth.public)) == 65
-    assert rotate(tmp_path, "sm2-sm3").algorithm == "sm2-sm3" and current_key(tmp_path) == second
 
 
 async def test_requests_signed_by_sm2_are_taken_where_the_account_has_such_a_key(box: Box, tmp_path: Path) -> None:
