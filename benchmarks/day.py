@@ -9,7 +9,7 @@ by how often real ones are looked up (Zipf), 3 % of them unknown: over HTTP pipe
 answer compared in full. With `--directory` a run that was cut goes on with the next slice. The questions of a slice are written
 out before its clock starts, as other generators read theirs from a file: making them is no part of a resolution.
 
-One core is left to the generator, PostgreSQL and Redis; the workers' memory caches may grow to a quarter of the machine's memory
+One core is left to the generator, PostgreSQL and Redis; the workers' memory caches may grow to a third of the machine's memory
 together.
 """
 
@@ -224,7 +224,7 @@ def _report(
 
 def main() -> int:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    options = options_of(__doc__ or "", workers=max((os.cpu_count() or 1) - 1, 1), memory=memory // 4)
+    options = options_of(__doc__ or "", workers=max((os.cpu_count() or 1) - 1, 1), memory=memory // 3)
     options.handle = HANDLE_SHARE
     with place_of(options.directory) as place, contextlib.suppress(KeyboardInterrupt):
         return uvloop.run(run(options, place))

@@ -23,7 +23,7 @@ import orjson
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.utils import str_if_bytes
 
 from core.record import VERSION_DIGITS, Record, encode_record
@@ -122,7 +122,7 @@ class SharedCache:
         while self.available and (some := list(islice(waiting, _PER_CALL))):
             keys = [self._prefix + record.key.encode() for record in some]
             arguments = [str(self._ttl_seconds).encode(), *(encode_record(record) for record in some)]
-            await self._attempt(self._put_script(keys=keys, args=arguments))
+            await self._attempt(self._run_script(self._put_script, keys, arguments))
 
     async def drop_older(self, changes: Iterable[tuple[str, int]]) -> bool:
         """Forget what is older than (key, version), and refuse it for a while; False when Redis did not take all of it."""
@@ -131,7 +131,7 @@ class SharedCache:
         while some := list(islice(waiting, _PER_CALL)):
             keys = [self._prefix + key.encode() for key, _ in some]
             versions = [b"%0*d" % (VERSION_DIGITS, version) for _, version in some]
-            result = await self._attempt(self._drop_script(keys=keys, args=versions), ok=True)
+            result = await self._attempt(self._run_script(self._drop_script, keys, versions), ok=True)
             done = done and result is not None
         return done
 
@@ -150,7 +150,7 @@ class SharedCache:
         held = self._scripts.get(script)
         if held is None:
             held = self._scripts[script] = self._redis.register_script(script)
-        return await self._attempt(held(keys=[self._once + name], args=arguments))
+        return await self._attempt(self._run_script(held, [self._once + name], arguments))
 
     async def version_of(self, key: str) -> int | None:
         """The version of the record held here, None where there is none to be read."""
@@ -234,6 +234,13 @@ class SharedCache:
             facts = ""
         named = re.search(r"run_id:(\w+)", facts)
         self.run = named[1] if named else _NO_RUN
+
+    async def _run_script(self, script: Any, keys: Sequence[Any], arguments: Sequence[Any]) -> Any:
+        """Calling a script of redis-py asks each time whether its client is a pipeline, which takes longer than the call."""
+        try:
+            return await self._redis.evalsha(script.sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await script(keys=keys, args=arguments)
 
     async def _attempt(self, call: Awaitable[T], *, ok: Any = None, even_if_shut: bool = False) -> T | Any | None:
         """The result of `call` (or `ok` where it has none), None when Redis is lost or was a moment ago."""

@@ -25,7 +25,9 @@ from core.telemetry import LOOKUPS
 from resolver.memory import Entry, Memory
 
 _SQL = load_sql("resolver", "lookup.sql")
-_MEMORY_SECONDS = 300.0  # the feed keeps memory true; this bounds what an unknown fault of it could do
+_MEMORY_SECONDS = (
+    3_600.0  # as Redis by default: the feed keeps both true, this bounds what an unknown fault of it could do
+)
 _BACKFILLS = 8
 _ABSENT = LookupError()  # the shared cache does not say
 _FROM_MEMORY = LOOKUPS.labels("memory")
