@@ -221,10 +221,7 @@ class Memory:
             del self.lines[line]
         for wire in entry.wires:
             del wire.table[wire.asked]
-        entry.lines, entry.wires = (
-            (),
-            (),
-        )  # answers name their entry: without this only a search for cycles would free both
+        entry.lines = entry.wires = ()  # answers name their entry: else only a search for cycles would free both
 
     def _evict(self) -> None:
         while self.used_bytes > self._limit_bytes and (part := self._new or self._proved):
