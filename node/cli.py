@@ -19,8 +19,12 @@ _SAID_TWICE = (Refused, PortError, EmbeddedServerError, ChildStartError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """As from a shell."""
+    return run(options_of(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(options: argparse.Namespace) -> int:
     """Run one command; the exit status is 0 when it did what it says."""
-    options = options_of(sys.argv[1:] if arguments is None else arguments)
     try:
         settings = load_settings(**_overrides(options))
         for sentence in unknown_variables():

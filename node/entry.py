@@ -9,11 +9,12 @@ import sys
 
 def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is running yet that would have to be stopped
-    from node.cli import main as run
+    from node.cli import options_of, run
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        status = run()
+        options = options_of(sys.argv[1:])  # loads what the command needs
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        status = run(options)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
