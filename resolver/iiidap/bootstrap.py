@@ -65,6 +65,7 @@ class Bootstrap:
         self._url, self._pool, self._own = url, pool, own
         self._services: dict[str, str] = {}
         self._fetched_at: datetime | None = None
+        self._failed = False  # the last time it was asked for
 
     def base_of(self, prefix: str) -> str | None:
         """Where IIIDAP queries about a foreign prefix go, None where nobody is known."""
@@ -104,8 +105,11 @@ class Bootstrap:
             async with asyncio.timeout(_FETCH_SECONDS):
                 services, seconds = await self._fetched()
         except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as wrong:
-            log.warning("the IIIDAP bootstrap registry cannot be read: %s", wrong or type(wrong).__name__)
+            level = logging.WARNING if self._failed else logging.INFO  # at first it may be starting, as this node is
+            log.log(level, "the IIIDAP bootstrap registry cannot be read: %s", wrong or type(wrong).__name__)
+            self._failed = True
         else:
+            self._failed = False
             await self._pool.execute(_SQL["keep_bootstrap"], self._url, orjson.dumps(services).decode(), seconds)
 
     async def _fetched(self) -> tuple[dict[str, str], float]:
