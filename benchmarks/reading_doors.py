@@ -63,7 +63,7 @@ class Doors:
             async def version() -> int:
                 async with session.get(url, headers={"Accept": accept}) as answer:
                     await answer.read()
-                    return int(_TAG.match(answer.headers["ETag"])[1])  # type: ignore[index]
+                    return int(_TAG.match(answer.headers["ETag"])[1])  # type: ignore[index]  # each has one: else it fails here
 
             yield version
 

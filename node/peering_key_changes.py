@@ -4,7 +4,7 @@ back, forgotten. Each is noted for the audit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from node.console import Refused
@@ -64,11 +64,7 @@ def activate(kind: Kind) -> str:
     with refusing(kind):
         if not kind.usable(held[NEXT]):
             raise KeyUnusable("the next key waits for its certificate: import it", "待启用的密钥尚无证书，请先导入")
-        changed = {CURRENT: held[NEXT]}
-        if CURRENT in held:
-            kind.former(held[CURRENT])
-            changed[FORMER] = held[CURRENT]
-        kind.slots().change(changed, "activate", kind.line(held[NEXT]))
+        _put_to_use(kind, held, NEXT, FORMER, "activate")
     return CURRENT
 
 
@@ -76,12 +72,17 @@ def revert(kind: Kind) -> str:
     """Put the former one back; the one in use is the next again. Raises `Refused`."""
     held = _former(kind)
     with refusing(kind):
-        changed = {CURRENT: held[FORMER]}
-        if CURRENT in held:
-            kind.former(held[CURRENT])
-            changed[NEXT] = held[CURRENT]
-        kind.slots().change(changed, "revert", kind.line(held[FORMER]))
+        _put_to_use(kind, held, FORMER, NEXT, "revert")
     return CURRENT
+
+
+def _put_to_use(kind: Kind, held: Mapping[str, str], slot: str, left_in: str, verb: str) -> None:
+    """The key of `slot`; the one that was in use goes to `left_in`."""
+    changed = {CURRENT: held[slot]}
+    if CURRENT in held:
+        kind.former(held[CURRENT])
+        changed[left_in] = held[CURRENT]
+    kind.slots().change(changed, verb, kind.line(held[slot]))
 
 
 def retire(kind: Kind) -> str:

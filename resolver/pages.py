@@ -38,20 +38,15 @@ def record_page(
     """The page of a registered identifier; public values only. `query` is the request's, for the language link; `holder` whom
     it was transferred to, empty where the name is not known, None where nobody."""
     values = public_values(record)
-    if not query and redirect_target(values) is not None:
-        query = "noredirect"  # or the other language would be the manufacturer's site
-    template = directory.template(record.template_id)
-    name = name_value(values, template)
     return render_page(
         PAGES,
         "record.html",
         TEXTS,
-        Reader(node_name, language, query),
+        _reader(values, node_name, language, query),
         record=record,
-        name=str(name.data).strip() if name else None,
-        values=shown_values([value for value in values if value is not name], template, language),
         stale=math.ceil(stale_seconds),
         holder=holder,
+        **_shown(values, directory.template(record.template_id), language),
         **_owner(directory, record),
     )
 
@@ -71,24 +66,28 @@ def foreign_page(
 ) -> str:
     """The page of an identifier that another node answered for; `way` are the addresses that were asked, the last one's answer
     is shown. Under the names of types: templates of this node say nothing of foreign values."""
-    if not query and redirect_target(values) is not None:
-        query = "noredirect"
-    name = name_value(values, None)
-    return render_page(
-        PAGES,
-        "foreign.html",
-        TEXTS,
-        Reader(node_name, language, query),
-        identifier=identifier,
-        name=str(name.data).strip() if name else None,
-        values=shown_values([value for value in values if value is not name], None, language),
-        way=way,
-    )
+    reader = _reader(values, node_name, language, query)
+    shown = _shown(values, None, language)
+    return render_page(PAGES, "foreign.html", TEXTS, reader, identifier=identifier, way=way, **shown)
 
 
 def page_tag(page: str, version: int, language: str) -> str:
     """The entity tag of a page, without the mark that it is weak."""
     return f'"{version}-{language}-{hashlib.blake2b(page.encode(), digest_size=8).hexdigest()}"'
+
+
+def _reader(values: list[HandleValue], node_name: str, language: str, query: str) -> Reader:
+    """Where the values lead away, the link to the other language stays here."""
+    if not query and redirect_target(values) is not None:
+        query = "noredirect"
+    return Reader(node_name, language, query)
+
+
+def _shown(values: list[HandleValue], template: Template | None, language: str) -> dict[str, Any]:
+    """The value that names it, and the others."""
+    name = name_value(values, template)
+    others = [value for value in values if value is not name]
+    return {"name": str(name.data).strip() if name else None, "values": shown_values(others, template, language)}
 
 
 def _owner(directory: Names, record: Record) -> dict[str, Any]:

@@ -73,7 +73,7 @@ _JWS = _signatures()
 def make_token(claims: Mapping[str, Any], key: PrivateKey) -> bytes:
     """Signed by the algorithm that is usual for the key: RS256, ES256 or ES384, EdDSA, SGD_SM3_SM2. Raises ValueError for keys
     of other kinds, as curves that are not read here."""
-    return _JWS.encode(orjson.dumps(claims), key, _algorithm_of(key)).encode()  # type: ignore[arg-type]
+    return _JWS.encode(orjson.dumps(claims), key, _algorithm_of(key)).encode()  # type: ignore[arg-type]  # ours for SM2 is none that PyJWT lists
 
 
 def read_token(token: bytes, key: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def read_token(token: bytes, key: Any) -> dict[str, Any]:
         claims = orjson.loads(payload)
     except jwt.InvalidSignatureError:
         raise TokenWrong(signature=True) from None
-    except (jwt.PyJWTError, ValueError, TypeError, NotImplementedError):
+    except (jwt.PyJWTError, ValueError, TypeError, NotImplementedError):  # the last of names that no algorithm has
         raise TokenWrong() from None
     if not isinstance(claims, dict):
         raise TokenWrong()

@@ -12,16 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from core.handle.codes import MAJOR, MINOR, Flag, Op
-from core.handle.envelope import decode_envelope
-from core.handle.header import decode_header
-from resolver.handle.resolving import NOT_READY
+from core.handle.codes import MAJOR, MINOR, Flag
+from resolver.handle.forms import Forms, answered_flags, beginning_of, plain_request
 from resolver.handle.room import HandleRoom
 from resolver.memory import WireAnswer
 from resolver.usage.tally import Door, Outcome
 
 _LEAST_BYTES = 56  # envelope, header, and a body of two empty lists and an empty name
-_FORMS_HELD = 1_000
 AT_ONCE_BYTES = 8 * 1024  # of requests that one `take` answers
 
 
@@ -42,7 +39,7 @@ class Lane:
     def __init__(self, room: HandleRoom, door: Door) -> None:
         self._room = room
         self._door = door
-        self._forms: dict[bytes, _Form | None] = {}
+        self._forms = Forms(self._made)
         self._counts: dict[str, int] = {}
         self._now = 0.0
         self.second = 0  # of a clock that only goes forward
@@ -71,7 +68,7 @@ class Lane:
                 break
             if data[at + 20 : at + 40] != head or data[at : at + 8] != version:
                 version, head = data[at : at + 8], data[at + 20 : at + 40]
-                form = self._form(version + head)
+                form = self._forms[version + head]
                 if form is None:
                     break
                 begin, middle, table = form.begin, form.middle, form.table
@@ -99,7 +96,7 @@ class Lane:
         for data in datagrams:
             if data[20:40] != head or data[:8] != version:
                 version, head = data[:8], data[20:40]
-                form = self._form(version + head) if len(data) >= _LEAST_BYTES else None
+                form = self._forms[version + head] if len(data) >= _LEAST_BYTES else None
             found = form.table.get(data[40:]) if form is not None else None
             if form is None or found is None or found.until < now or data[12:20] != found.lengths_asked:
                 answers.append(None)
@@ -121,7 +118,7 @@ class Lane:
 
     def unsaid(self, data: bytes) -> None:
         """The answer that `many` gave to this datagram is not sent after all."""
-        form = self._form(data[:8] + data[20:40])
+        form = self._forms[beginning_of(data)]
         if form is not None and (found := form.table.get(data[40:])) is not None:
             self._counts[found.prefix] -= 1
 
@@ -148,26 +145,14 @@ class Lane:
         held = self._room.resolver.directory.prefix(prefix)
         return held is None or held.answered_here
 
-    def _form(self, key: bytes) -> _Form | None:
-        """By version and header; None for what is not for the lane."""
-        try:
-            return self._forms[key]
-        except KeyError:
-            if len(self._forms) >= _FORMS_HELD:
-                self._forms.clear()
-            form = self._forms[key] = self._made(key)
-            return form
-
-    def _made(self, key: bytes) -> _Form | None:
-        envelope, header = decode_envelope(key[:8] + bytes(12)), decode_header(key[8:] + bytes(4))
-        if (header.op, header.code) != (Op.RESOLVE, 0) or header.flags & NOT_READY:
+    def _made(self, beginning: bytes) -> _Form | None:
+        request = plain_request(beginning)
+        if request is None:
             return None
-        if envelope.session or envelope.options:
-            return None
+        envelope, header = request
         answer = envelope.answer()
         begin = bytes((answer.major, answer.minor, MAJOR, MINOR)) + bytes(4)
-        flags = (header.flags & ~int(Flag.CONT)) | int(Flag.AUTH)
         serial = self._room.identity.serial.to_bytes(2)
-        middle = key[8:12] + b"\0\0\0\1" + flags.to_bytes(4) + serial + key[22:23] + b"\0" + key[24:28]
-        public_only = bool(header.flags & Flag.PUBL)
-        return _Form(begin, middle, self._room.resolver.lookup.memory.wires[public_only])
+        end = serial + beginning[22:23] + b"\0" + beginning[24:28]
+        middle = beginning[8:12] + b"\0\0\0\1" + answered_flags(header) + end
+        return _Form(begin, middle, self._room.resolver.lookup.memory.wires[bool(header.flags & Flag.PUBL)])

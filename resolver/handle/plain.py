@@ -12,13 +12,12 @@ from collections.abc import Callable
 
 from core.errors import Problem
 from core.handle.bodies import Resolve, read_resolve
-from core.handle.codes import MAJOR, MINOR, Code, Flag, Op, spoken
-from core.handle.envelope import decode_envelope
-from core.handle.header import decode_header
+from core.handle.codes import MAJOR, MINOR, Code, Flag, spoken
 from core.handle.malformed import Malformed
 from core.handle.reader import Reader
 from core.identifier import parse_identifier
-from resolver.handle.resolving import NOT_READY, ROOT, count, said_to_anybody
+from resolver.handle.forms import Forms, answered_flags, beginning_of, plain_request
+from resolver.handle.resolving import ROOT, count, said_to_anybody
 from resolver.handle.room import HandleRoom, Said, refusal, refusal_of
 from resolver.memory import Entry
 from resolver.referral import Referred
@@ -28,7 +27,6 @@ log = logging.getLogger(__name__)
 Told = Callable[[bytes | None], bool]  # whether the answer is on its way: what is not sent is not counted
 _BODY_AT = 44  # behind envelope and header
 _EMPTY = bytes(4)  # a credential that says nothing
-_FORMS_HELD = 1_000
 
 
 class _Form:
@@ -57,13 +55,16 @@ class PlainResolutions:
         self._room = room
         self._door = door
         self._identity = room.identity
-        self._forms: dict[bytes, _Form | None] = {}
+        self._forms = Forms(self._made)
 
     def tell(self, data: bytes, probe: bool, told: Told) -> bool:
         """Whether `told` is called with the answer to this whole message, at once or in a later turn: with None where
         `respond` has to answer after all. False: nothing is called, and `respond` has to."""
         room = self._room
-        form = self._form(data)
+        if room.identity is not self._identity:  # another serial number
+            self._identity = room.identity
+            self._forms.clear()
+        form = self._forms[beginning_of(data)]
         if form is None:
             return False
         try:
@@ -107,34 +108,14 @@ class PlainResolutions:
             return refusal(Code.HANDLE_NOT_FOUND)
         return refusal_of(found) if isinstance(found, Problem) else None
 
-    def _form(self, data: bytes) -> _Form | None:
-        """By version, session and header; None for what is not plain."""
-        if self._room.identity is not self._identity:  # another serial number
-            self._identity = self._room.identity
-            self._forms.clear()
-        key = data[:8] + data[20:40]
-        try:
-            return self._forms[key]
-        except KeyError:
-            if len(self._forms) >= _FORMS_HELD:
-                self._forms.clear()
-            form = self._forms[key] = self._made(key)
-            return form
-
-    def _made(self, key: bytes) -> _Form | None:
-        try:
-            envelope, header = decode_envelope(key[:8] + bytes(12)), decode_header(key[8:] + bytes(4))
-        except Malformed:
+    def _made(self, beginning: bytes) -> _Form | None:
+        request = plain_request(beginning)
+        if request is None:
             return None
-        if (header.op, header.code) != (Op.RESOLVE, 0) or header.flags & NOT_READY:
-            return None
-        if envelope.session or envelope.options:
-            return None
-        major, minor = envelope.spoken
-        flags = (header.flags & ~int(Flag.CONT)) | int(Flag.AUTH)
-        end = flags.to_bytes(4) + self._identity.serial.to_bytes(2) + key[22:23] + b"\0" + key[24:28]
-        begin = bytes((major, minor, MAJOR, MINOR)) + bytes(4)
-        return _Form(begin, key[8:12], end, minor, bool(header.flags & Flag.PUBL))
+        envelope, header = request
+        end = answered_flags(header) + self._identity.serial.to_bytes(2) + beginning[22:23] + b"\0" + beginning[24:28]
+        begin = bytes((*envelope.spoken, MAJOR, MINOR)) + bytes(4)
+        return _Form(begin, beginning[8:12], end, envelope.spoken[1], bool(header.flags & Flag.PUBL))
 
 
 def _key_of(room: HandleRoom, handle: str) -> str | None:

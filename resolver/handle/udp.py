@@ -61,7 +61,6 @@ class UdpDoor:
         self._working: set[asyncio.Task[None]] = set()
         self._away = 0  # plain ones that are looked up
         self._out: list[tuple[Any, bytes]] = []
-        self._closed = False
         self._amplified = AmplifiedBytes(amplified_bytes)
         self._by_network = room.resolver.probes.by_network
 
@@ -75,7 +74,6 @@ class UdpDoor:
             await asyncio.sleep(_CLOSING_SECONDS)
         for task in self._working:
             task.cancel()
-        self._closed = True
         self._socket.close()
 
     def _turn(self) -> None:
@@ -177,7 +175,7 @@ class UdpDoor:
 
     def _flush(self) -> None:
         out, self._out = self._out, []
-        if self._closed:
+        if self._socket.fileno() < 0:  # closed meanwhile
             return
         for begin in range(0, len(out), AT_ONCE):
             for sender, piece in out[begin : begin + AT_ONCE]:

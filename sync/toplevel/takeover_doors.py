@@ -164,12 +164,12 @@ def random_record(desk: Desk, account: Any) -> Any:
     """Key and line of an identifier that is answered from, of a random piece or of the changes. None: there is none."""
     app_id = account["app_id"]
     places: list[str | None] = [row["digest"] for row in desk.store.all("pieces", app_id=app_id) if row["current"] == 1]
-    places = [None, *places] if random.random() < 0.5 else [*random.sample(places, len(places)), None]  # noqa: S311
+    places = [None, *places] if random.random() < 0.5 else [*random.sample(places, len(places)), None]  # noqa: S311 a spot check
     for piece in places:  # one may hold prefixes only
         of = {"app_id": app_id} | ({} if piece is None else {"piece": piece})
         count, one = ("count_changed", "changed_line") if piece is None else ("count_lines", "line_of_piece")
         if lines := desk.store.value(count, **of):
-            key = desk.store.value(one, place=random.randrange(lines), **of)  # noqa: S311
+            key = desk.store.value(one, place=random.randrange(lines), **of)  # noqa: S311 likewise
             return {"key": key, "line": desk.store.value("line", app_id=app_id, key=key)}
     return None
 
