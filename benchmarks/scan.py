@@ -41,7 +41,11 @@ def hit_share(asked: int, walked: int, share: float, seed: int = 1) -> float:
 
 
 def _ask(memory: Memory, key: str, packed: bytes) -> bool:
-    if memory.get(key) is not None:
+    """As the lanes of ready answers do: touched once in a turn."""
+    entry = memory.peek(key)
+    if entry is not None:
+        if entry.touched != memory.turn:
+            memory.touch(entry)
         return True
     memory.put(_record(key, packed), 0.0)
     return False

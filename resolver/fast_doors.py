@@ -43,8 +43,12 @@ def _fast_handle_json(resolver: Resolver, ask: Ask) -> Said:
     if not _is_usual(entry):
         return handle_json(resolver, ask)
     resolver.count(ask, Door.HANDLE_JSON, key, entry)
+    return _kept_answer(resolver, ask, entry)
+
+
+def _kept_answer(resolver: Resolver, ask: Ask, entry: Entry) -> Answer:
+    """It lies ready from now on for who asks the same; of a prefix record the prefix is looked at each time."""
     answer = ready_answer(resolver, entry)
-    # Of a prefix record the prefix is looked at each time.
     if len(answer.body) <= MOST_READY_BYTES and not entry.record.key.startswith(PREFIX_RECORDS):
         resolver.lookup.memory.keep_line(entry, request_line(ask.raw_path))
     return answer
@@ -65,12 +69,12 @@ def _fast_negotiated(resolver: Resolver, ask: Ask) -> Said:
     if not _is_usual(entry):
         return negotiated(resolver, ask)
     resolver.count(ask, Door.NEGOTIATED, key, entry)
-    return _usual_answer(resolver, ask, Door.NEGOTIATED, entry)
+    return _negotiated_answer(resolver, ask, entry)
 
 
 def _soon(resolver: Resolver, ask: Ask, door: Door, key: str) -> Said:
     """What memory does not hold; whatever is out of the ordinary there is left to the whole door, nothing counted yet."""
-    whole = handle_json if door is Door.HANDLE_JSON else negotiated
+    whole, answer_of = _OF_MISSES[door]
     if resolver.lookup.is_missing(key):
         return whole(resolver, ask)
     later = Later()
@@ -79,7 +83,7 @@ def _soon(resolver: Resolver, ask: Ask, door: Door, key: str) -> Said:
         answer = problem_of(ask, found) if isinstance(found, Problem) else None
         if isinstance(found, Entry) and _is_usual(found):
             try:
-                answer = _usual_answer(resolver, ask, door, found)
+                answer = answer_of(resolver, ask, found)
                 resolver.count(ask, door, key, found)
             except Exception:  # the whole door says what it is
                 log.exception("%s cannot be answered at once", key)
@@ -107,7 +111,11 @@ def _is_usual(entry: Entry) -> bool:
     return not (entry.record.withdrawn or entry.aliased)
 
 
-def _usual_answer(resolver: Resolver, ask: Ask, door: Door, entry: Entry) -> Answer:
-    if door is Door.NEGOTIATED and wants(ask.headers.get("accept", "")) == "any":
+def _negotiated_answer(resolver: Resolver, ask: Ask, entry: Entry) -> Answer:
+    if wants(ask.headers.get("accept", "")) == "any":
         return redirect_of(resolver, ask, entry) or ready_answer(resolver, entry)
     return ready_answer(resolver, entry)
+
+
+# The whole door, and what it says of a usual record.
+_OF_MISSES = {Door.HANDLE_JSON: (handle_json, _kept_answer), Door.NEGOTIATED: (negotiated, _negotiated_answer)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from sys import intern
 from typing import Literal
 
 from core.exchange import Answer
@@ -24,6 +25,7 @@ _FLOOR_SECONDS = 10.0  # longer than any flight may take
 _FLOORS_HELD = 100_000
 _MISSING_HELD = 50_000
 _PROVED_SHARE = 0.8
+_TURN_SHARE = 1 / 16
 
 
 class WireAnswer:
@@ -56,8 +58,8 @@ class Entry:
         self.record = record
         self.stored_at = stored_at
         self.origin = origin  # the tier it was read from
-        self.prefix = record.key.partition("/")[0]  # canonical
-        self.touched = 0
+        self.prefix = intern(record.key.partition("/")[0])  # canonical; one for all, which is found without being read
+        self.touched = 0  # in which turn of `Memory`
         self.proved = False  # asked for again since it was read
         self.lines: tuple[bytes, ...] = ()  # request lines by which it is found in `Memory.lines`
         # For an anonymous reader, once somebody asked for it: the Handle JSON, and where a browser is sent (False: nowhere).
@@ -74,6 +76,9 @@ class Memory:
 
     A record is new until it is asked for again (segmented LRU); those that were may fill four fifths. So somebody who walks
     through everything once displaces what others walked past, not what is asked for all the time.
+
+    `turn` goes up whenever a sixteenth was displaced: who answers without `get` touches an entry once in a turn, not each time.
+    So where all that is asked for fits, nothing is moved about.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -90,6 +95,8 @@ class Memory:
         self._older_floors: dict[str, int] = {}
         self._floors_turned_at = 0.0
         self.used_bytes = 0
+        self.turn = 1
+        self._displaced_bytes = 0
 
     def get(self, key: str) -> Entry | None:
         entry = self._proved.get(key)
@@ -119,6 +126,7 @@ class Memory:
 
     def touch(self, entry: Entry) -> None:
         """It was used: others go first."""
+        entry.touched = self.turn
         if self.peek(entry.record.key) is entry:
             self.get(entry.record.key)
 
@@ -225,4 +233,9 @@ class Memory:
 
     def _evict(self) -> None:
         while self.used_bytes > self._limit_bytes and (part := self._new or self._proved):
-            self._forget(part.popitem(last=False)[1])
+            entry = part.popitem(last=False)[1]
+            self._forget(entry)
+            self._displaced_bytes += entry.size
+        if self._displaced_bytes > self._limit_bytes * _TURN_SHARE:
+            self._displaced_bytes = 0
+            self.turn += 1

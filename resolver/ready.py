@@ -13,7 +13,6 @@ from core.exchange import next_request_id
 from core.fast_head import Head
 from core.negotiation import wants
 from core.telemetry import observe_requests
-from resolver.memory import Entry
 from resolver.room import Resolver
 from resolver.usage.tally import Door, Outcome
 from resolver.wishes import AT_LEAST_HEADER
@@ -36,10 +35,10 @@ class ReadyAnswers:
     def __init__(self, resolver: Resolver, route: str) -> None:
         self._resolver = resolver
         self._route = route
-        self._find = resolver.lookup.memory.lines.get
+        self._memory = resolver.lookup.memory
+        self._find = self._memory.lines.get
         self._counts: tuple[dict[str, int], dict[str, int]] = ({}, {})  # by prefix: of readers, of probes
         self._began = self._oldest = 0.0
-        self._second = 0
         self._ends = b""
         self._open = False
 
@@ -60,7 +59,6 @@ class ReadyAnswers:
         self._open = not lookup.stale_seconds
         self._began = now
         self._oldest = lookup.oldest_kept(now)
-        self._second = int(now)
         self._ends = ends
 
     def take(self, data: bytes, fields: bytes, probe: bool, out: list[bytes]) -> int:
@@ -71,7 +69,9 @@ class ReadyAnswers:
         """
         if not self._open:
             return 0
-        find, counts, oldest, second, ends = self._find, self._counts[probe], self._oldest, self._second, self._ends
+        find, counts, oldest, ends = self._find, self._counts[probe], self._oldest, self._ends
+        memory = self._memory
+        turn = memory.turn
         pieces = data.split(fields)
         del pieces[-1]  # not ended by the fields
         at = taken = 0
@@ -87,8 +87,8 @@ class ReadyAnswers:
                     break
                 count = 0
             counts[prefix] = count + 1
-            if entry.touched != second:
-                self._touch(entry, second)
+            if entry.touched != turn:
+                memory.touch(entry)
             out += (answer.rendered, next_request_id(), ends, answer.body)
             at += len(line) + size
             taken += 1
@@ -106,10 +106,6 @@ class ReadyAnswers:
         if answered:
             self._resolver.lookup.count_ready(answered)
             observe_requests(self._route, "GET", 200, (time.monotonic() - self._began) / answered, answered)
-
-    def _touch(self, entry: Entry, second: int) -> None:
-        entry.touched = second
-        self._resolver.lookup.memory.touch(entry)
 
     def _answered_here(self, prefix: str) -> bool:
         """A suspended prefix, or one that moved away, must not be answered from memory."""

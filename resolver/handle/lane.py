@@ -57,7 +57,7 @@ class Lane:
         where a message begins `AT_ONCE_BYTES` on: what is appended is to be sent before more is taken."""
         if not self._open:
             return at
-        end, counts, now, second = len(data), self._counts, self._now, self.second
+        end, counts, now, memory = len(data), self._counts, self._now, self._room.resolver.lookup.memory
         last = min(end - _LEAST_BYTES, at + AT_ONCE_BYTES - 1)
         version = head = begin = middle = b""
         table: dict[bytes, WireAnswer] = {}
@@ -82,9 +82,9 @@ class Lane:
                     break
                 count = 0
             counts[prefix] = count + 1
-            if found.touched != second:
-                found.touched = second
-                self._room.resolver.lookup.memory.touch(found.entry)
+            if found.touched != memory.turn:
+                found.touched = memory.turn
+                memory.touch(found.entry)
             out += (begin, data[at + 8 : at + 12], found.lengths, middle, found.tail)
             at = stop
         return at
@@ -92,7 +92,8 @@ class Lane:
     def many(self, datagrams: Sequence[bytes]) -> list[bytes | None]:
         """For each datagram its answer, where it is a whole message and the answer lies ready."""
         version, head, form = self._version, self._head, self._last
-        counts, now, second, answers = self._counts, self._now, self.second, list[bytes | None]()
+        counts, now, answers = self._counts, self._now, list[bytes | None]()
+        memory = self._room.resolver.lookup.memory
         for data in datagrams:
             if data[20:40] != head or data[:8] != version:
                 version, head = data[:8], data[20:40]
@@ -109,9 +110,9 @@ class Lane:
                     continue
                 count = 0
             counts[prefix] = count + 1
-            if found.touched != second:
-                found.touched = second
-                self._room.resolver.lookup.memory.touch(found.entry)
+            if found.touched != memory.turn:
+                found.touched = memory.turn
+                memory.touch(found.entry)
             answers.append(b"".join((form.begin, data[8:12], found.lengths, form.middle, found.tail)))
         self._version, self._head, self._last = version, head, form
         return answers

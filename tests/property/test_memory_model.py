@@ -172,6 +172,21 @@ def test_who_walks_through_everything_once_does_not_displace_what_is_asked_for_a
     assert all(memory.peek(f"C{number:04d}") is not None for number in range(700))
 
 
+def test_what_is_answered_without_being_looked_up_stays_while_others_are_walked_past() -> None:
+    memory = Memory(Entry(record("A0000", 1), 0).size * 1_000)
+    popular = [memory.put(record(f"A{number:04d}", 1), 0) for number in range(100)]
+    moved = 0
+    for number in range(5_000):
+        memory.put(record(f"B{number:05d}", 1), 0)
+        memory.get(f"B{number - number % 3:05d}")  # others prove themselves as well
+        for entry in popular:
+            if entry.touched != memory.turn:
+                memory.touch(entry)
+                moved += 1
+    assert all(memory.peek(entry.record.key) is entry for entry in popular)
+    assert moved <= 100 * (2 + 5_000 // 60), "once in a turn, which is a sixteenth of what there is room for"
+
+
 def test_what_goes_is_gone_at_once_without_a_search_for_cycles() -> None:
     memory = Memory(Entry(record("A", 1), 0).size * 20)
     gc.collect()
