@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 
 from core.errors import FieldProblem
+from core.value_members import read_references, read_ttl, unknown_member
 from core.values import (
     DEFAULT_PERMISSIONS,
     DEFAULT_TTL_SECONDS,
@@ -17,7 +18,6 @@ from core.values import (
     MAX_DATA_BYTES,
     MAX_DATA_DEPTH,
     MAX_PACKED_BYTES,
-    MAX_TTL_SECONDS,
     MAX_TYPE_BYTES,
     MAX_VALUES,
     PARTNER_READ,
@@ -35,7 +35,7 @@ _USUAL_VALUES, _USUAL_TEXT = (
     40,
     700,
 )  # below every bound, were each character an escape: 40 x (760 x 6 + 30) < MAX_PACKED_BYTES
-_MEMBERS = frozenset(("index", "type", "data", "ttl", "permissions", "visibility", "timestamp"))
+_MEMBERS = frozenset(("index", "type", "data", "ttl", "permissions", "visibility", "timestamp", "references"))
 
 
 def parse_values(raw: Any, path: str, problems: list[FieldProblem]) -> list[HandleValue]:
@@ -96,7 +96,7 @@ def pack_usual(raw: Any) -> bytes | None:
 def unpack_usual(packed: bytes) -> list[HandleValue]:
     """What `parse_values` would have read where `pack_usual` packed."""
     return [
-        HandleValue(index, kind, text, "string", DEFAULT_TTL_SECONDS, DEFAULT_PERMISSIONS, None, True)
+        HandleValue(index, kind, text, "string", DEFAULT_TTL_SECONDS, DEFAULT_PERMISSIONS, None, None, (), True)
         for index, kind, text in orjson.loads(packed)
     ]
 
@@ -121,24 +121,18 @@ def _parse_value(item: Any, path: str, problems: list[FieldProblem]) -> HandleVa
         problems.append(FieldProblem(path, "not-an-object", "must be an object", "必须是对象"))
         return None
     for unknown in item.keys() - _MEMBERS:
-        problems.append(
-            FieldProblem(
-                f"{path}.{unknown[:80]}",
-                "member-unknown",
-                f"is not a member of a value; known are {', '.join(sorted(_MEMBERS))}",
-                f"不是值的成员；可用成员：{'、'.join(sorted(_MEMBERS))}",
-            )
-        )
+        problems.append(unknown_member(f"{path}.{unknown[:80]}", "a value", "值", _MEMBERS))
     index = _parse_index(item.get("index"), f"{path}.index", problems)
     kind = _parse_type(item.get("type"), f"{path}.type", problems)
     format_, data = _parse_data(item.get("data"), f"{path}.data", problems)
-    ttl = _parse_ttl(item.get("ttl"), f"{path}.ttl", problems)
+    ttl, expires_at = read_ttl(item.get("ttl"), f"{path}.ttl", problems)
+    references = read_references(item.get("references"), f"{path}.references", problems)
     permissions = _parse_permissions(item.get("permissions"), kind, f"{path}.permissions", problems)
     permissions = _parse_visibility(item, kind, permissions, f"{path}.visibility", problems)
     if len(problems) > before:
         return None
     by_default = item.get("permissions") is None and item.get("visibility") is None
-    return HandleValue(index, kind, data, format_, ttl, permissions, None, by_default)
+    return HandleValue(index, kind, data, format_, ttl, permissions, None, expires_at, references, by_default)
 
 
 def _usual_value(item: Any) -> HandleValue | None:
@@ -154,7 +148,7 @@ def _usual_value(item: Any) -> HandleValue | None:
     text = data.get("value")
     if data.get("format") != "string" or type(text) is not str or len(text) > MAX_DATA_BYTES // 4:
         return None
-    return HandleValue(index, kind, text, "string", DEFAULT_TTL_SECONDS, DEFAULT_PERMISSIONS, None, True)
+    return HandleValue(index, kind, text, "string", DEFAULT_TTL_SECONDS, DEFAULT_PERMISSIONS, None, None, (), True)
 
 
 def _parse_index(raw: Any, path: str, problems: list[FieldProblem]) -> int:
@@ -253,17 +247,6 @@ def _decodes(format_: str, data: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return True
-
-
-def _parse_ttl(raw: Any, path: str, problems: list[FieldProblem]) -> int:
-    if raw is None:
-        return DEFAULT_TTL_SECONDS
-    if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= MAX_TTL_SECONDS:
-        return raw
-    problems.append(
-        FieldProblem(path, "ttl-invalid", "must be whole seconds, 0 to 2147483647", "必须是 0 到 2147483647 的整数秒")
-    )
-    return 0
 
 
 def _parse_permissions(raw: Any, kind: str, path: str, problems: list[FieldProblem]) -> int:

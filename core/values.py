@@ -2,12 +2,16 @@
 
 A value has an index, a type, data in one of a few formats, a time to live, four permission bits and the time of its last
 change (RFC 3651 §3.1; the JSON form is that of the Handle HTTP API). Packed, the values of a record are one compact JSON
-array, `[[index, type, data, format, ttl, permissions, timestamp], …]` ordered by index, where trailing members that have
-their usual value are left out: the common value is `[2001,"MODEL","BAV99"]`.
+array, `[[index, type, data, format, ttl, permissions, timestamp, expires_at, references], …]` ordered by index, where
+trailing members that have their usual value are left out: the common value is `[2001,"MODEL","BAV99"]`.
+
+A time to live is seconds, or absolute: the second at which it ends. It tells caches, not whether the value is there: one that
+ended long ago is answered as it is. References name values of other records; the node keeps them and follows none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,7 +27,10 @@ MAX_DATA_BYTES = 65_536
 MAX_DATA_DEPTH = 32  # lists and objects within each other: what the answers are written with ends at about 250
 MAX_PACKED_BYTES = 196_608  # leaves room for the Handle encoding in a message of 262,144 bytes
 MAX_TTL_SECONDS = 2**31 - 1
+MAX_EXPIRES_AT = 2**32 - 1
 DEFAULT_TTL_SECONDS = 86_400
+MAX_REFERENCES = 100
+MAX_REFERENCE_BYTES = 2_048  # of a handle, as messages bound it
 
 ADMIN_READ, ADMIN_WRITE, PUBLIC_READ, PUBLIC_WRITE = 8, 4, 2, 1
 DEFAULT_PERMISSIONS = ADMIN_READ | ADMIN_WRITE | PUBLIC_READ
@@ -42,10 +49,13 @@ OBJECT_FORMATS = frozenset(("admin", "site", "key"))
 LIST_FORMATS = frozenset(("vlist",))
 FORMATS = STRING_FORMATS | OBJECT_FORMATS | LIST_FORMATS
 
+Reference = tuple[str, int]  # handle, index
+
 
 @dataclass(slots=True)  # not frozen: making frozen ones takes three times as long, and each registration makes several
 class HandleValue:
-    """One value, never changed once made. `data` is text, or JSON where `format` says so; `timestamp` is unix seconds, None = the record's own."""
+    """One value, never changed once made. `data` is text, or JSON where `format` says so; `timestamp` is unix seconds, None = the
+    record's own. `expires_at` is an absolute time to live, unix seconds; `ttl_seconds` is the usual one then and means nothing."""
 
     index: int
     type: str
@@ -54,6 +64,8 @@ class HandleValue:
     ttl_seconds: int = DEFAULT_TTL_SECONDS
     permissions: int = DEFAULT_PERMISSIONS
     timestamp: int | None = None
+    expires_at: int | None = None
+    references: tuple[Reference, ...] = ()
     # Nothing was said of who sees it, so a template decides. Never stored.
     by_default: bool = field(default=False, compare=False)
 
@@ -69,21 +81,25 @@ class HandleValue:
     def visibility(self) -> str:
         return "public" if self.public else "partners" if self.for_partners else "private"
 
+    @property
+    def ttl(self) -> int | str:
+        """As JSON has it: seconds, or the time at which an absolute one ends."""
+        return self.ttl_seconds if self.expires_at is None else iso_time(self.expires_at)
+
     def packed(self) -> list[Any]:
-        if (
-            self.format == "string"
-            and self.ttl_seconds == DEFAULT_TTL_SECONDS
-            and self.permissions == DEFAULT_PERMISSIONS
-            and self.timestamp is None
-        ):
+        count = (
+            9 if self.references
+            else 8 if self.expires_at is not None
+            else 7 if self.timestamp is not None
+            else 6 if self.permissions != DEFAULT_PERMISSIONS
+            else 5 if self.ttl_seconds != DEFAULT_TTL_SECONDS
+            else 4 if self.format != "string"
+            else 3
+        )  # fmt: skip
+        if count == 3:
             return [self.index, self.type, self.data]
-        members: list[Any] = [self.index, self.type, self.data, self.format, self.ttl_seconds, self.permissions]
-        members.append(self.timestamp)
-        for usual in (None, DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS, "string"):
-            if members[-1] != usual:
-                break
-            members.pop()
-        return members
+        members = [self.index, self.type, self.data, self.format, self.ttl_seconds, self.permissions]
+        return [*members, self.timestamp, self.expires_at, self.references][:count]
 
 
 def pack(values: list[HandleValue]) -> bytes:
@@ -98,7 +114,12 @@ def shrunk(written: bytes) -> bytes:
 
 
 def unpack(packed: bytes) -> list[HandleValue]:
-    return [HandleValue(*members) for members in orjson.loads(packed)]
+    return [HandleValue(*members) if len(members) < 9 else _referring(members) for members in orjson.loads(packed)]
+
+
+def _referring(members: list[Any]) -> HandleValue:
+    members[8] = tuple(map(tuple, members[8]))
+    return HandleValue(*members)
 
 
 def without_timestamps(packed: bytes) -> bytes:
@@ -128,12 +149,23 @@ def render(value: HandleValue, default_timestamp: int) -> dict[str, Any]:
         "index": value.index,
         "type": value.type,
         "data": {"format": value.format, "value": value.data},
-        "ttl": value.ttl_seconds,
+        "ttl": value.ttl_seconds if value.expires_at is None else iso_time(value.expires_at),  # `ttl`, without a call
         "timestamp": iso_time(value.timestamp or default_timestamp),
     }
     if value.permissions != DEFAULT_PERMISSIONS:
         shown["permissions"] = f"{value.permissions & _HANDLE_BITS:04b}"
+    if value.references:
+        shown["references"] = references_json(value.references)
     return shown
+
+
+def is_referable(handle: str) -> bool:
+    """Whether a reference may name it: it need not be of a form that can be registered here."""
+    return bool(handle) and handle.isprintable() and len(handle.encode()) <= MAX_REFERENCE_BYTES
+
+
+def references_json(references: Sequence[Reference]) -> list[dict[str, Any]]:
+    return [{"handle": handle, "index": index} for handle, index in references]
 
 
 def public_rendered(packed: bytes, default_timestamp: int) -> list[dict[str, Any]]:
@@ -152,7 +184,7 @@ def public_rendered(packed: bytes, default_timestamp: int) -> list[dict[str, Any
                     "timestamp": usual_time,
                 }
             )
-        elif (value := HandleValue(*members)).public:
+        elif (value := HandleValue(*members) if len(members) < 9 else _referring(members)).permissions & PUBLIC_READ:
             shown.append(render(value, default_timestamp))
     return shown
 
@@ -180,7 +212,16 @@ def _side(value: HandleValue | None) -> dict[str, Any] | None:
     if value is None:
         return None
     hidden = value.type in SECRET_TYPES
-    return {"type": value.type, "format": value.format, "value": "••••••" if hidden else _brief(value.data)}
+    said: dict[str, Any] = {
+        "type": value.type,
+        "format": value.format,
+        "value": "••••••" if hidden else _brief(value.data),
+    }
+    if value.ttl != DEFAULT_TTL_SECONDS:
+        said["ttl"] = value.ttl
+    if value.references:
+        said["references"] = references_json(value.references)
+    return said
 
 
 def _brief(data: Any) -> Any:

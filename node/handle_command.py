@@ -17,7 +17,7 @@ from core.handle.meaning import kept_data
 from core.handle.message import Message
 from core.handle.wire_value import ABSOLUTE, WireValue
 from core.settings import Settings
-from core.values import iso_time
+from core.values import iso_time, references_json
 from node.console import Refused, say
 from node.handle_asking import asking, sent, server_to_ask
 from node.handle_client import request
@@ -133,7 +133,7 @@ def told(answer: Message, identifier: str) -> dict[str, Any]:
 
 def _value(value: WireValue) -> dict[str, Any]:
     format_, data = kept_data(value.type, value.data)
-    return {
+    said = {
         "index": value.index,
         "type": value.type,
         "data": {"format": format_, "value": data},
@@ -141,6 +141,7 @@ def _value(value: WireValue) -> dict[str, Any]:
         "timestamp": iso_time(value.timestamp),
         "permissions": f"{value.permissions & 15:04b}",
     }
+    return said | ({"references": references_json(value.references)} if value.references else {})
 
 
 def lines(said: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from core.data_types import BOOLEANS, DATE, FILE, MAX_FILE, MAX_URL, NUMBER, URL
 from core.identifier import MAX_BYTES, encode_path
 from core.pattern import plain
 from core.template_item import PUBLIC, STRING, WIDTH, TemplateItem
+from core.values import MAX_REFERENCE_BYTES, MAX_REFERENCES, MAX_TTL_SECONDS
 from registry.template_store import Held
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -52,6 +53,21 @@ def schema(held: Held, base: str) -> dict[str, Any]:
     return shown | ({"description": facts["description"]} if facts.get("description") else {})
 
 
+_REFERENCES = {
+    "type": "array",
+    "maxItems": MAX_REFERENCES,
+    "items": {
+        "type": "object",
+        "properties": {
+            "handle": {"type": "string", "minLength": 1, "maxLength": MAX_REFERENCE_BYTES},
+            "index": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
+        },
+        "required": ["handle", "index"],
+        "additionalProperties": False,
+    },
+}
+
+
 def _value(item: TemplateItem) -> dict[str, Any]:
     """A value of this item; text may also stand bare, without a format."""
     text = _text(item)
@@ -69,7 +85,13 @@ def _value(item: TemplateItem) -> dict[str, Any]:
             "index": {"const": item.index},
             "type": {"const": item.type},
             "data": {"oneOf": [data, text]},
-            "ttl": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+            "ttl": {
+                "oneOf": [
+                    {"type": "integer", "minimum": 0, "maximum": MAX_TTL_SECONDS},
+                    {"type": "string", "format": "date-time"},
+                ]
+            },
+            "references": _REFERENCES,
             "visibility": {"enum": narrower, "default": item.visibility},
             "permissions": {
                 "type": "string",

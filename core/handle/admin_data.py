@@ -7,7 +7,8 @@ from typing import Any
 
 from core.handle.malformed import Malformed
 from core.handle.reader import MAX_NAME_BYTES, Reader, text, u16, u32
-from core.handle.wire_value import Reference, encode_references, read_references
+from core.handle.wire_value import encode_references, read_references
+from core.values import Reference, references_json
 
 _BITS = 12
 
@@ -57,10 +58,7 @@ def decode_vlist(data: bytes) -> tuple[Reference, ...]:
 
 
 encode_vlist = encode_references
-
-
-def vlist_as_json(references: tuple[Reference, ...]) -> list[dict[str, Any]]:
-    return [{"handle": handle, "index": index} for handle, index in references]
+vlist_as_json = references_json
 
 
 def vlist_from_json(raw: Any) -> tuple[Reference, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,20 +26,25 @@ from core.handle.admin_data import (
 from core.handle.codes import Code
 from core.handle.keys import decode_key, key_as_json, key_from_json
 from core.handle.malformed import Malformed
-from core.handle.reader import counted, string, text, u32
+from core.handle.reader import counted, string, text
 from core.handle.site import decode_site, site_as_json, site_from_json
-from core.handle.wire_value import RELATIVE, WireValue
+from core.handle.wire_value import ABSOLUTE, RELATIVE, WireValue, encode_references
 from core.values import (
+    DEFAULT_TTL_SECONDS,
     MAX_DATA_BYTES,
+    MAX_REFERENCE_BYTES,
+    MAX_REFERENCES,
     MAX_TTL_SECONDS,
     MAX_TYPE_BYTES,
     PUBLIC_READ,
     PUBLIC_WRITE,
     SECRET_TYPES,
     HandleValue,
+    is_referable,
 )
 
 _HANDLE_BITS = 15
+_FIXED = struct.Struct(">IIBIB")
 _NO_REFERENCES = bytes(4)
 _SPACES = "\t\n\r"
 
@@ -49,10 +55,11 @@ def kept_value(value: WireValue) -> HandleValue:
         raise _invalid(value, "has the index 0")
     if not value.type or not value.type.isprintable() or len(value.type.encode()) > MAX_TYPE_BYTES:
         raise _invalid(value, f"needs a printable type of at most {MAX_TYPE_BYTES} bytes")
-    if value.ttl_type != RELATIVE or value.ttl > MAX_TTL_SECONDS:
-        raise _invalid(value, f"needs a relative time to live of at most {MAX_TTL_SECONDS} seconds")
-    if value.references:
-        raise _invalid(value, "has references, which are not kept here")
+    ttl_seconds, expires_at = _kept_ttl(value)
+    if len(value.references) > MAX_REFERENCES or not all(is_referable(handle) for handle, _ in value.references):
+        raise _invalid(
+            value, f"needs printable references of at most {MAX_REFERENCE_BYTES} bytes, {MAX_REFERENCES} at most"
+        )
     if value.permissions & ~_HANDLE_BITS:
         raise _invalid(value, "has permission bits that are not known")
     if value.type in SECRET_TYPES and value.permissions & (PUBLIC_READ | PUBLIC_WRITE):
@@ -61,7 +68,18 @@ def kept_value(value: WireValue) -> HandleValue:
     size = len(data.encode()) if isinstance(data, str) else len(orjson.dumps(data))
     if size > MAX_DATA_BYTES:
         raise _invalid(value, f"has more than {MAX_DATA_BYTES} bytes of data as it would be kept")
-    return HandleValue(value.index, value.type, data, format_, value.ttl, value.permissions)
+    return HandleValue(
+        value.index, value.type, data, format_, ttl_seconds, value.permissions, None, expires_at, value.references
+    )
+
+
+def _kept_ttl(value: WireValue) -> tuple[int, int | None]:
+    """As `core.values` has it: seconds, and the end of an absolute one. Raises `Malformed`."""
+    if value.ttl_type == ABSOLUTE:
+        return DEFAULT_TTL_SECONDS, value.ttl
+    if value.ttl_type != RELATIVE or value.ttl > MAX_TTL_SECONDS:
+        raise _invalid(value, f"needs an absolute time to live, or one of at most {MAX_TTL_SECONDS} seconds")
+    return value.ttl, None
 
 
 def kept_values(values: Sequence[WireValue]) -> list[HandleValue]:
@@ -106,11 +124,12 @@ def _as_object(kind: str, data: bytes) -> tuple[str, Any]:
 
 def sent_value(value: HandleValue, default_timestamp: int) -> bytes:
     """As it travels: the bytes of a `WireValue`, written without making one. `default_timestamp` is unix seconds."""
-    timestamp = value.timestamp or default_timestamp
-    head = (
-        u32(value.index) + u32(timestamp) + b"\0" + u32(value.ttl_seconds) + bytes((value.permissions & _HANDLE_BITS,))
-    )
-    return head + text(value.type) + string(sent_data(value.format, value.data)) + _NO_REFERENCES
+    expires_at = value.expires_at
+    ttl_type, ttl = (RELATIVE, value.ttl_seconds) if expires_at is None else (ABSOLUTE, expires_at)
+    timestamp, permissions = value.timestamp or default_timestamp, value.permissions & _HANDLE_BITS
+    references = encode_references(value.references) if value.references else _NO_REFERENCES
+    data = string(sent_data(value.format, value.data))
+    return _FIXED.pack(value.index, timestamp, ttl_type, ttl, permissions) + text(value.type) + data + references
 
 
 def sent_values(values: Sequence[HandleValue], default_timestamp: int) -> bytes:

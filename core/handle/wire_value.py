@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.handle.reader import MAX_VALUES, Reader, counted, string, text, u32
+from core.values import Reference
 
 RELATIVE, ABSOLUTE = 0, 1
 LEAST_VALUE_BYTES = 4 + 4 + 1 + 4 + 1 + 4 + 4 + 4
 LEAST_REFERENCE_BYTES = 8
-Reference = tuple[str, int]  # handle, index
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from core.errors import all_problems
-from core.values import FORMATS, MAX_TTL_SECONDS, MAX_VALUES, VISIBILITIES
+from core.values import (
+    FORMATS,
+    MAX_REFERENCE_BYTES,
+    MAX_REFERENCES,
+    MAX_TTL_SECONDS,
+    MAX_VALUES,
+    VISIBILITIES,
+)
 from node.openapi.parts import (
     ITEM,
     TEXT,
@@ -20,6 +27,13 @@ from node.openapi.parts import (
 
 
 def schemas() -> Schema:
+    reference = object_(
+        {
+            "handle": {"type": "string", "minLength": 1, "maxLength": MAX_REFERENCE_BYTES},
+            "index": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
+        },
+        required=["handle", "index"],
+    )
     value = object_(
         {
             "index": {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}
@@ -29,8 +43,11 @@ def schemas() -> Schema:
             "data": object_(
                 {"format": {"enum": sorted(FORMATS), "default": "string"}, "value": {}}, required=["value"]
             ),
-            "ttl": {"type": "integer", "minimum": 0, "maximum": MAX_TTL_SECONDS, "default": 86_400}
-            | said("Seconds for which others may keep it", "他方可缓存的秒数"),
+            "ttl": {
+                "oneOf": [{"type": "integer", "minimum": 0, "maximum": MAX_TTL_SECONDS}, TIME],
+                "default": 86_400,
+                **said("Seconds for which others may keep it, or until when", "他方可缓存的秒数，或可缓存至何时"),
+            },
             "permissions": {
                 "type": "string",
                 "pattern": "^[01]{4}$",
@@ -41,6 +58,8 @@ def schemas() -> Schema:
                 "enum": list(VISIBILITIES),
                 **said("Who sees it beside the owner; else by permissions", "所有者之外的可见范围；缺省按 permissions"),
             },
+            "references": {"type": "array", "items": reference, "maxItems": MAX_REFERENCES}
+            | said("Values of other records that it names", "该值引用的其他标识的值"),
             "timestamp": TIME | said("Last change; set by the node", "最近修改时间，由节点填写"),
         },
         required=["index", "type", "data"],

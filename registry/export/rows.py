@@ -1,7 +1,7 @@
 """A record as an export writes it. Pure.
 
-Lossless means: read back by a bulk job, every value has its index, type, format, data, time to live, permissions and
-visibility, and the identifier its spelling, template, status, reason and successor. Versions and times belong to the node
+Lossless means: read back by a bulk job, every value has its index, type, format, data, time to live, permissions, visibility
+and references, and the identifier its spelling, template, status, reason and successor. Versions and times belong to the node
 that gave them and are left out, so that the same content is the same bytes wherever it is exported.
 """
 
@@ -14,7 +14,7 @@ import orjson
 
 from core.record import Record
 from core.template import Template
-from core.values import DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS, HandleValue, unpack
+from core.values import DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS, HandleValue, references_json, unpack
 
 COLUMNS = ("identifier", "template", "status", "reason", "successor", "values")
 STATUS_NAMES = {1: "active", 2: "withdrawn"}
@@ -30,8 +30,10 @@ def _value(value: HandleValue, told: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "index": value.index, "type": value.type, "data": {"format": value.format, "value": value.data},
     }  # fmt: skip
-    if value.ttl_seconds != DEFAULT_TTL_SECONDS:
-        shown["ttl"] = value.ttl_seconds
+    if value.ttl != DEFAULT_TTL_SECONDS:
+        shown["ttl"] = value.ttl
+    if value.references:
+        shown["references"] = references_json(value.references)
     if value.permissions != DEFAULT_PERMISSIONS:
         shown["permissions"] = f"{value.permissions & 15:04b}"
     if told or value.permissions != DEFAULT_PERMISSIONS:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import BodyInvalid, FieldProblem, ValueTaken
 from core.value_intake import check_size, parse_values
-from core.values import PARTNER_READ, HandleValue, pack
+from core.values import PARTNER_READ, HandleValue, pack, references_json
 from core.visibility import from_handle
 
 
@@ -46,8 +46,10 @@ def _value_json(value: HandleValue) -> dict[str, Any]:
         "index": value.index,
         "type": value.type,
         "data": {"format": value.format, "value": value.data},
-        "ttl": value.ttl_seconds,
+        "ttl": value.ttl,
     }
+    if value.references:
+        said["references"] = references_json(value.references)
     if not value.by_default:
         said["permissions"] = f"{value.permissions & 15:04b}"
     if value.permissions & PARTNER_READ:

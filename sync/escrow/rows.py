@@ -19,7 +19,7 @@ from xml.sax.saxutils import quoteattr
 
 import orjson
 
-from core.values import DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS
+from core.values import DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS, HandleValue
 from sync.escrow.names import RECORD, read_utc, utc_text
 
 ROW_INDEX, ROW_TYPE = 0, "BIAOJIE_ROW"
@@ -91,6 +91,7 @@ def write_record(row: Row) -> str:
     changed, stamp = (created, stamp) if row.changed_at is None else _time(row.changed_at)
     formats: dict[str, str] = {}
     dated: list[int] = []
+    beyond: dict[str, list[Any]] = {}
     pieces = [
         f"<r:record><r:name>{row.key.translate(_DELETE)}</r:name>"
         f"<r:created>{created}</r:created><r:changed>{changed}</r:changed>"
@@ -103,9 +104,9 @@ def write_record(row: Row) -> str:
             index, type_, data = members
             pieces.append(f'<r:value index="{index}" type={_attribute(type_)} timestamp="{stamp}">{data}</r:value>')
         else:
-            pieces.append(_value(members, stamp, formats, dated))
+            pieces.append(_value(members, stamp, formats, dated, beyond))
     rest: list[Any] = [row.version, row.status, row.template_id, row.owner_id, row.shown, row.withdrawal]
-    rest += [row.changed_at is not None, formats or None, dated or None]
+    rest += [row.changed_at is not None, formats or None, dated or None, beyond or None]
     while rest[-1] is None or rest[-1] is False:
         rest.pop()
     said, form = _said(orjson.dumps(rest).decode())
@@ -123,7 +124,9 @@ def _time(at: datetime) -> tuple[str, int]:
     return utc_text(at), int(at.timestamp())
 
 
-def _value(members: list[Any], stamp: int, formats: dict[str, str], dated: list[int]) -> str:
+def _value(
+    members: list[Any], stamp: int, formats: dict[str, str], dated: list[int], beyond: dict[str, list[Any]]
+) -> str:
     index, type_, data = members[0], members[1], members[2]
     more, text, encoding = "", data, ""
     if len(members) > 3:
@@ -132,9 +135,11 @@ def _value(members: list[Any], stamp: int, formats: dict[str, str], dated: list[
             more = f' ttl="{members[4]}"'
         if len(members) > 5 and members[5] != DEFAULT_PERMISSIONS:
             more += f' permissions="{members[5]}"'
-        if len(members) > 6:
+        if len(members) > 6 and members[6] is not None:
             dated.append(index)
             stamp = members[6]
+        if len(members) > 7:
+            beyond[str(index)] = members[7:]
         if format_ != "string":
             formats[str(index)] = format_
             if format_ in _JSON_FORMATS:
@@ -182,35 +187,39 @@ def _read(element: Any) -> Row:
     if last.get("type") != ROW_TYPE or last.get("index") != str(ROW_INDEX):
         raise ValueError("its last value does not say what the others cannot")
     said = orjson.loads(_heard(last))
-    version, status, template_id, owner_id, shown, withdrawal, dated, formats, stamps = said + [None] * (9 - len(said))
+    said += [None] * (10 - len(said))
+    version, status, template_id, owner_id, shown, withdrawal, dated, formats, stamps, beyond = said
     changed_at = changed if dated else None
     value = orjson.dumps(
-        list(_members(children[3:-1], formats or {}, frozenset(stamps or ()))), option=orjson.OPT_SORT_KEYS
+        list(_members(children[3:-1], formats or {}, frozenset(stamps or ()), beyond or {})),
+        option=orjson.OPT_SORT_KEYS,
     )
     if not isinstance(key, str) or not isinstance(version, int) or not isinstance(status, int):
         raise ValueError("a member has the wrong type")
     return Row(version, status, template_id, owner_id, created, changed_at, key, shown, withdrawal, value)
 
 
-def _members(values: Iterable[Any], formats: dict[str, str], stamps: frozenset[int]) -> Iterable[list[Any]]:
+def _members(
+    values: Iterable[Any], formats: dict[str, str], stamps: frozenset[int], beyond: dict[str, list[Any]]
+) -> Iterable[list[Any]]:
     """As `core.values.HandleValue.packed` orders and shortens them."""
     for value in values:
         said = dict(value.items())
-        if said.keys() == _PLAIN and said["index"] not in formats and int(said["index"]) not in stamps:
-            yield [int(said["index"]), said["type"], value.text or ""]  # nearly all are like that
+        index = int(said["index"])
+        if (
+            said.keys() == _PLAIN
+            and said["index"] not in formats
+            and index not in stamps
+            and said["index"] not in beyond
+        ):
+            yield [index, said["type"], value.text or ""]  # nearly all are like that
             continue
-        index, data = int(value.get("index")), _heard(value)
-        format_ = formats.get(value.get("index"), "string")
-        members: list[Any] = [
-            index, value.get("type"), orjson.loads(data) if format_ in _JSON_FORMATS else data, format_,
+        data, format_ = _heard(value), formats.get(said["index"], "string")
+        yield HandleValue(
+            index, said["type"], orjson.loads(data) if format_ in _JSON_FORMATS else data, format_,
             int(value.get("ttl") or DEFAULT_TTL_SECONDS), int(value.get("permissions") or DEFAULT_PERMISSIONS),
-            int(value.get("timestamp")) if index in stamps else None,
-        ]  # fmt: skip
-        for usual in (None, DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS, "string"):
-            if members[-1] != usual:
-                break
-            members.pop()
-        yield members
+            int(said["timestamp"]) if index in stamps else None, *beyond.get(said["index"], ()),
+        ).packed()  # fmt: skip
 
 
 _PLAIN = {"index", "type", "timestamp"}

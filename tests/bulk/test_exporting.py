@@ -86,6 +86,7 @@ async def examples(bulk: Bulk) -> None:
         {"index": 100, "type": "HS_ADMIN", "data": {"format": "admin", "value": {"handle": "0.NA/88", "index": 200}}},
         {"index": 101, "type": "HS_VLIST", "data": {"format": "vlist", "value": [{"handle": "a/b", "index": 1}]}},
         text_value(5, "TTL", "x", ttl=0),
+        text_value(14, "UNTIL", "x", ttl="2027-01-31T10:00:00Z", references=[{"handle": "a/中 b", "index": 0}]),
         text_value(6, "PRIVATE", "秘密", visibility="private"),
         text_value(7, "PARTNERS", "伙伴", visibility="partners"),
         text_value(8, "PERMISSIONS", "x", permissions="1111"),

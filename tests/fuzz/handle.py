@@ -26,7 +26,7 @@ from core.handle.digest import split_digest
 from core.handle.envelope import ENVELOPE_BYTES, Envelope
 from core.handle.keys import decode_key, key_as_json
 from core.handle.malformed import Malformed
-from core.handle.meaning import kept_data, kept_value, sent_data
+from core.handle.meaning import kept_data, kept_value, sent_data, sent_value
 from core.handle.message import Message, decode_message, read_message
 from core.handle.reader import MAX_MESSAGE_BYTES
 from core.handle.session_key import key_as_told, read_dh_key, read_told_dh
@@ -167,7 +167,7 @@ class Fuzzer:
             kind = self.random.choice(TYPES)
             assert sent_data(*kept_data(kind, value.data)) == value.data
             try:
-                kept_value(value)
+                assert sent_value(kept_value(value), value.timestamp) == value.encode()
                 kept_value(WireValue(value.index, kind, value.data))
             except Malformed:
                 pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -33,8 +34,9 @@ from core.handle.wire_value import WireValue
 from core.sealing import Vault
 from core.sm2 import Sm2PrivateKey
 from node.handle_client import HandleConnection, request
+from node.handle_command import told
 from registry.handle.setting_up import AdministratorWish, parse_administrator, set_administrator
-from tests.handle_caller import SECRET, administer
+from tests.handle_caller import SECRET, administer, call
 from tests.handle_wire_caller import Proof, administer_over, answer_to, by_key, by_secret, challenge_of
 from tests.harness import Api, Node, at, free_port, until, worker_here
 
@@ -104,13 +106,63 @@ async def test_a_record_lives_over_the_wire_and_is_the_same_over_rest(node: Node
     assert await done(connection, request(Op.DELETE, Named(f"{PREFIX}/never").encode())) == Code.HANDLE_NOT_FOUND
 
 
+async def test_references_and_absolute_times_to_live_go_through_every_door(
+    node: Node, connection: HandleConnection
+) -> None:
+    name, references = f"{node.prefix}/named", (("0.NA/88.118.8", 300), (f"{node.prefix}/中文", 0))
+    admin = f"301:0.NA/{node.prefix}"
+    await administer(node.settings, admin)
+    past, far = 1_000_000_000, 2**32 - 1
+    sent = [
+        WireValue(1, "URL", b"https://a.cn/", ttl_type=1, ttl=far, references=references),
+        WireValue(2, "RAW", bytes(range(256)), ttl_type=1, ttl=past, permissions=0x0F),
+        WireValue(3, "TEXT", b"x", ttl=5, references=references[:1]),
+    ]
+
+    async def seen() -> list[WireValue]:
+        """As a client has them, but for the time of the change, which is the node's to say."""
+        found = decode_valued((await connection.ask(resolving(name)))[0].body).values
+        return [replace(value, timestamp=0) for value in found]
+
+    async def over_the_wire(op: Op, *values: WireValue) -> Code:
+        asked = request(op, Valued(name, values).encode())
+        return Code((await administer_over(connection, asked, admin, PROOF))[-1].header.code)
+
+    assert await over_the_wire(Op.CREATE, *sent) == Code.SUCCESS
+    assert await seen() == sent
+    owned = (await node.owner.get(f"/api/v1/identifiers/{at(name)}")).json
+    listed = [{"handle": handle, "index": index} for handle, index in references]
+    assert [(one["ttl"], one.get("references")) for one in owned["values"]] == [
+        ("2106-02-07T06:28:15Z", listed), ("2001-09-09T01:46:40Z", None), (5, listed[:1]),
+    ]  # fmt: skip
+    door = f"/api/v1/identifiers/{at(name)}"
+    same = await node.owner.call("PUT", door, {"values": owned["values"]})
+    assert (same.status, same.json["version"]) == (200, 1), "read and sent again: nothing changed"
+    added = {"index": 4, "type": "NOTE", "data": "y", "ttl": "2030-01-01T00:00:00Z", "references": listed}
+    assert (await node.owner.call("PATCH", door, {"values": [added]})).json["version"] == 2
+    noted = WireValue(4, "NOTE", b"y", ttl_type=1, ttl=1_893_456_000, references=references)
+    assert await seen() == [*sent, noted], "what REST did not name is as the Handle client left it"
+    shown = (await node.anybody.get(f"/api/handles/{at(name)}")).json["values"]
+    path = f"{at(name)}?index=various&overwrite=true"
+    put = await call(node, "PUT", path, {"values": [shown[0], shown[2]]}, admin)
+    assert put.status == 200, put.body
+    assert await over_the_wire(Op.MODIFY, replace(sent[2], references=references)) == Code.SUCCESS
+    assert await seen() == [*sent[:2], replace(sent[2], references=references), noted]
+    assert (await node.owner.get(door)).json["version"] == 3, "the same over JSON changed nothing"
+    shown = (await node.anybody.get(f"/api/handles/{at(name)}")).json["values"]
+    batch = (await node.anybody.post("/api/v1/resolve", {"identifiers": [name]})).json["items"]
+    assert batch[0]["values"] == shown
+    by_command = told((await connection.ask(resolving(name)))[0], name)["values"]
+    assert [one | {"permissions": ""} for one in by_command] == [one | {"permissions": ""} for one in shown]
+
+
 async def test_what_cannot_be_kept_is_refused_whole(node: Node, connection: HandleConnection) -> None:
     name = f"{PREFIX}/refused"
     cases = [
         ((url(index=0),), Code.VALUE_INVALID),
         ((url(), url("https://b.cn/")), Code.VALUE_EXISTS),
-        ((WireValue(1, "URL", b"x", references=(("a/b", 1),)),), Code.VALUE_INVALID),
-        ((WireValue(1, "URL", b"x", ttl_type=1),), Code.VALUE_INVALID),
+        ((WireValue(1, "URL", b"x", references=(("a/b", 1),) * 101),), Code.VALUE_INVALID),
+        ((WireValue(1, "URL", b"x", ttl_type=2),), Code.VALUE_INVALID),
         ((WireValue(1, "HS_SECKEY", b"x", permissions=0x0E),), Code.VALUE_INVALID),
     ]
     for values, code in cases:

@@ -136,9 +136,14 @@ async def test_a_schema_is_what_the_node_takes(node: Node) -> None:
     answer = await node.anybody.get(path(name, "/schema"))
     assert answer.headers["Content-Type"] == "application/schema+json"
     validator = Draft202012Validator(answer.json)
+    named = {"references": [{"handle": "a/b", "index": 1}]}
     for number, values in enumerate(
-        ([MODEL, COST], [COST], [text_value(2000, "MODEL", "é")], [MODEL, text_value(2001, "COST", "x")])
-    ):
+        (
+            [MODEL, COST], [COST], [text_value(2000, "MODEL", "é")], [MODEL, text_value(2001, "COST", "x")],
+            [MODEL | named, COST | {"ttl": "2027-01-31T10:00:00Z"}], [MODEL | {"ttl": []}, COST],
+            [MODEL | {"references": [{"handle": "a/b"}]}, COST], [MODEL | {"references": named}, COST],
+        )
+    ):  # fmt: skip
         body = {"identifier": f"{node.prefix}/{number}", "template": name, "values": values}
         assert validator.is_valid(body) == ((await node.owner.post("/api/v1/identifiers", body)).status == 201), values
 

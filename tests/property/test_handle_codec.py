@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.handle import bodies, sessions
 from core.handle.admin_data import AdminData, decode_admin, decode_vlist, encode_vlist
-from core.handle.codes import Op
+from core.handle.codes import Code, Op
 from core.handle.credential import Credential, decode_credential
 from core.handle.datagrams import DATAGRAM_BYTES, Reassembly, datagrams_of
 from core.handle.envelope import ENVELOPE_BYTES, Envelope, decode_envelope
@@ -29,6 +30,8 @@ from core.handle.reader import MAX_MESSAGE_BYTES, Reader
 from core.handle.site import Interface, Server, Site, decode_site, site_as_json, site_from_json
 from core.handle.stream import Splitter
 from core.handle.wire_value import WireValue, read_value
+from core.value_intake import parse_values
+from core.values import is_referable, pack, render, unpack
 
 LAWS = settings(deadline=None, max_examples=80)
 u8, u16, u32 = st.integers(0, 255), st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1)
@@ -165,14 +168,44 @@ def test_a_key_in_json_is_the_same_key(key: bytes) -> None:
     assert key_from_json(key_as_json(key)) == key
 
 
-@given(
-    value=st.builds(
-        WireValue, st.integers(1, 2**32 - 1), st.sampled_from(["URL", "X.Y"]), octets, st.integers(1, 2**31)
-    )
+times_to_live = st.tuples(st.just(0), st.integers(0, 2**31 - 1)) | st.tuples(st.just(1), u32)
+kept_values = st.builds(
+    lambda index, kind, data, timestamp, ttl, permissions, named: WireValue(
+        index, kind, data, timestamp, *ttl, permissions, named
+    ),
+    st.integers(1, 2**32 - 1),
+    st.sampled_from(["URL", "X.Y", "HS_VLIST"]),
+    octets,
+    st.integers(1, 2**31),
+    times_to_live,
+    st.integers(0, 15),
+    st.lists(st.tuples(names.filter(is_referable), u32), max_size=3).map(tuple),
 )
+
+
+@given(value=kept_values)
 @LAWS
 def test_a_value_that_is_kept_travels_as_it_came(value: WireValue) -> None:
-    assert sent_value(kept_value(value), value.timestamp) == value.encode()
+    """Out of a message into the store and the JSON of every door, and from each back into a message: the same bytes."""
+    kept = kept_value(value)
+    assert sent_value(kept, value.timestamp) == value.encode()
+    [stored] = unpack(pack([kept]))
+    assert sent_value(stored, value.timestamp) == value.encode()
+    [read] = parse_values(orjson.loads(orjson.dumps([render(stored, 1)])), "values", [])
+    assert sent_value(read, value.timestamp) == value.encode()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"ttl_type": 2}, {"ttl": 2**31}, {"references": (("a/b", 1),) * 101}, {"references": (("", 1),)},
+        {"references": (("a/\n", 1),)},
+    ],
+)  # fmt: skip
+def test_a_value_that_would_not_be_kept_whole_is_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(Malformed) as refused:
+        kept_value(WireValue(1, "URL", b"x", **more))
+    assert refused.value.code == Code.VALUE_INVALID
 
 
 @given(envelope=envelopes, header=headers, credential=credentials, body=octets)

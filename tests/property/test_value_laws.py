@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from core.values import (
     SECRET_TYPES,
     HandleValue,
     difference,
+    is_referable,
     keep_timestamps,
     pack,
     render,
@@ -46,12 +48,21 @@ almost_values = st.fixed_dictionaries(
             {"value": json_values}, optional={"format": st.sampled_from(sorted(FORMATS)) | json_values}
         )
         | json_values,
-        "ttl": st.integers(-1, 2**31) | json_values,
+        "ttl": st.integers(-1, 2**31) | st.sampled_from(["2026-01-31T10:00:00Z", "2200-01-01T00:00:00Z"]) | json_values,
+        "references": st.lists(
+            st.fixed_dictionaries(
+                {}, optional={"handle": texts | json_values, "index": st.integers(-1, 2**32), "x": texts}
+            )
+            | json_values,
+            max_size=2,
+        )
+        | json_values,
         "permissions": st.sampled_from(["1110", "1100", "0011", "12"]) | json_values,
         "timestamp": json_values,
         "else": json_values,
     },
 )
+references = st.lists(st.tuples(texts.filter(is_referable), st.integers(0, 2**32 - 1)), max_size=3).map(tuple)
 handle_values = st.lists(
     st.builds(
         HandleValue,
@@ -62,7 +73,9 @@ handle_values = st.lists(
         st.just(86_400) | st.integers(0, 2**31 - 1),
         st.just(14) | st.integers(0, 15),
         st.none() | st.integers(1, 2**31),
-    ),
+        st.none() | st.integers(0, 2**32 - 1),
+        st.just(()) | references,
+    ).map(lambda value: value if value.expires_at is None else replace(value, ttl_seconds=86_400)),
     max_size=4,
     unique_by=lambda value: value.index,
 ).map(lambda values: sorted(values, key=lambda value: value.index))
@@ -126,6 +139,7 @@ def test_any_json_is_values_or_has_problems_with_paths(raw: Any) -> None:
 def test_values_survive_storage_and_equal_ones_have_equal_bytes(values: list[HandleValue]) -> None:
     packed = pack(values)
     assert pack(unpack(packed)) == packed
+    assert [value.references for value in unpack(packed)] == [value.references for value in values]
     assert [orjson.dumps(value.data, option=orjson.OPT_SORT_KEYS) for value in unpack(packed)] == [
         orjson.dumps(value.data, option=orjson.OPT_SORT_KEYS) for value in values
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,6 +86,9 @@ def test_time_and_index_may_change_and_nothing_else() -> None:
     changed = [WireValue(1, "URL", b"https://example.org", timestamp=5), VALUES[1], signature()]
     told = judged(changed, certificate())
     assert not told.signed and "value 1" in told.problems[0].en
+    for more in ({"references": (("a/b", 1),)}, {"ttl_type": 1}):
+        changed = [replace(VALUES[0], **more), VALUES[1], signature()]
+        assert not judged(changed, certificate()).signed, more
 
 
 def test_an_added_value_is_not_trusted() -> None:

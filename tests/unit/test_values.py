@@ -35,6 +35,10 @@ def value(**changed: Any) -> dict[str, Any]:
     return {"index": 1, "type": "URL", "data": {"format": "string", "value": "x"}} | changed
 
 
+def reference(**changed: Any) -> dict[str, Any]:
+    return {"handle": "0.NA/88.118.8", "index": 300} | changed
+
+
 def nested(levels: int) -> Any:
     data: Any = {}
     for _ in range(levels - 1):
@@ -74,6 +78,22 @@ def nested(levels: int) -> Any:
         (value(ttl=-1), ".ttl", "ttl-invalid"),
         (value(ttl=2**31), ".ttl", "ttl-invalid"),
         (value(ttl=True), ".ttl", "ttl-invalid"),
+        (value(ttl="86400"), ".ttl", "ttl-invalid"),
+        (value(ttl="2026-01-31T10:00:00"), ".ttl", "ttl-invalid"),
+        (value(ttl="1969-12-31T23:59:59Z"), ".ttl", "ttl-invalid"),
+        (value(ttl="2106-02-07T06:28:16Z"), ".ttl", "ttl-invalid"),
+        (value(references={}), ".references", "references-invalid"),
+        (value(references="a/b"), ".references", "references-invalid"),
+        (value(references=[{"handle": "a/b", "index": 1}] * 101), ".references", "references-too-many"),
+        (value(references=["a/b"]), ".references[0]", "not-an-object"),
+        (value(references=[reference(), reference(hanlde="x")]), ".references[1].hanlde", "member-unknown"),
+        (value(references=[reference(handle="")]), ".references[0].handle", "handle-invalid"),
+        (value(references=[reference(handle="a/\n")]), ".references[0].handle", "handle-invalid"),
+        (value(references=[reference(handle="中" * 683)]), ".references[0].handle", "handle-invalid"),
+        (value(references=[reference(handle=None)]), ".references[0].handle", "handle-invalid"),
+        (value(references=[reference(index=-1)]), ".references[0].index", "index-invalid"),
+        (value(references=[reference(index=2**32)]), ".references[0].index", "index-invalid"),
+        (value(references=[reference(index=True)]), ".references[0].index", "index-invalid"),
         (value(permissions="111"), ".permissions", "permissions-invalid"),
         (value(permissions="1112"), ".permissions", "permissions-invalid"),
         (value(permissions=1110), ".permissions", "permissions-invalid"),
@@ -111,11 +131,12 @@ def test_the_exact_borders_are_inside() -> None:
     raw = [
         value(index=2**32 - 1, ttl=2**31 - 1, type="中" * 85),
         value(index=1, ttl=0, data="x" * MAX_DATA_BYTES),
-        value(index=2, data={"format": "site", "value": nested(32)}),
+        value(index=2, data={"format": "site", "value": nested(32)}, ttl="2106-02-07T06:28:15Z"),
+        value(index=3, ttl="1970-01-01T00:00:00Z", references=[reference(handle="中" * 682, index=0)] * 100),
     ]
     values, problems = parsed(raw)
     assert not problems
-    assert [found.index for found in values] == [1, 2, 2**32 - 1], "values are kept in order of index"
+    assert [found.index for found in values] == [1, 2, 3, 2**32 - 1], "values are kept in order of index"
 
 
 def test_usual_members_may_be_left_out_and_data_may_be_bare_text() -> None:
@@ -133,6 +154,10 @@ def test_a_secret_is_not_public_even_when_nobody_says_so() -> None:
 def test_stored_values_are_compact() -> None:
     assert pack([HandleValue(2001, "MODEL", "BAV99")]) == b'[[2001,"MODEL","BAV99"]]'
     assert pack([HandleValue(1, "A", "b", ttl_seconds=5)]) == b'[[1,"A","b","string",5]]'
+    assert pack([HandleValue(1, "A", "b", expires_at=9)]) == b'[[1,"A","b","string",86400,14,null,9]]'
+    assert pack([HandleValue(1, "A", "b", references=(("c/d", 2),))]) == (
+        b'[[1,"A","b","string",86400,14,null,null,[["c/d",2]]]]'
+    )
     assert pack([HandleValue(1, "A", {"b": 1, "a": 2}, "site")]) == pack(
         [HandleValue(1, "A", {"a": 2, "b": 1}, "site")]
     )
@@ -199,5 +224,34 @@ def test_shown_as_handle_clients_expect_it() -> None:
 
 
 def test_what_was_stored_is_read_back() -> None:
-    values = [HandleValue(1, "A", "x"), HandleValue(7, "B", ["l"], "vlist", 5, 15, 99)]
+    values = [
+        HandleValue(1, "A", "x"),
+        HandleValue(7, "B", ["l"], "vlist", 5, 15, 99),
+        HandleValue(8, "C", "x", expires_at=0),
+        HandleValue(9, "D", "x", references=(("a/b", 1), ("0.NA/中", 0))),
+    ]
     assert unpack(pack(values)) == values
+
+
+def test_references_and_absolute_times_to_live_are_read_as_they_are_shown() -> None:
+    sent = value(ttl="2020-01-01T08:00:00+08:00", references=[reference(), reference(index=0)])
+    [found], problems = parsed([sent])
+    assert not problems
+    assert (found.expires_at, found.ttl_seconds) == (1_577_836_800, 86_400)
+    assert found.references == (("0.NA/88.118.8", 300), ("0.NA/88.118.8", 0)), "in their order"
+    shown = render(found, 60)
+    assert shown["ttl"] == "2020-01-01T00:00:00Z", "long past, and answered as it is: it is about caches"
+    assert shown["references"] == sent["references"]
+    assert parsed([shown])[0] == [found]
+    assert "references" not in render(HandleValue(1, "A", "x"), 60)
+
+
+@pytest.mark.parametrize("more", [{"expires_at": 9}, {"ttl_seconds": 9}, {"references": (("a/b", 1),)}])
+def test_a_reference_or_another_time_to_live_is_content(more: dict[str, Any]) -> None:
+    """What is said of a value with another is not the same again, and has a time of its own."""
+    old, new = [HandleValue(1, "A", "x", timestamp=100)], [HandleValue(1, "A", "x", **more)]
+    assert keep_timestamps(new, old, 200)[0].timestamp == 200
+    assert keep_timestamps(new, keep_timestamps(new, old, 200), 300)[0].timestamp == 200
+    [found] = difference(old, new)
+    assert found["kind"] == "changed" and found["registered"] != found["sent"]
+    assert without_timestamps(pack(old)) != without_timestamps(pack(new))
