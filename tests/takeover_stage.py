@@ -13,10 +13,14 @@ from typing import Any
 import aiohttp
 
 from node.operations import keeper_of
+from sync.access.transport import NotSent, OutcomeUnknown
 from sync.signing.keys import Ed25519Signer
 from sync.signing.request import signed_request
+from sync.takeover.comparing import Compared
 from sync.takeover.doors import PATH
 from sync.takeover.keeper import Keeper
+from sync.takeover.lines import identifier_line, prefix_line
+from sync.takeover.standby import Refused, pages
 from sync.toplevel.app import signer_of
 from sync.toplevel.takeovers import Wish, hand_back, make_order, send_order
 from tests.conftest import Servers
@@ -96,3 +100,46 @@ async def staged(
         await keeper.tick()
         yield Stage(peered, keeper)
         await keeper.close()
+
+
+async def compared(stage: Stage) -> Compared:
+    async with (
+        stage.peered.pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        return await stage.keeper._comparison.of(connection)
+
+
+async def held_here(pool: Any) -> dict[str, bytes]:
+    async with pool.acquire() as connection:
+        prefixes = {row["prefix"]: prefix_line(row) async for row in pages(connection, "standby_prefixes", "prefix")}
+        rows = {row["key"]: identifier_line(row) async for row in pages(connection, "standby_identifiers", "key")}
+    return prefixes | rows
+
+
+def held_there(stage: Stage) -> dict[str, bytes]:
+    store, app_id = stage.box.desk.store, stage.account["app_id"]
+    keys = [
+        row[0] for row in store._database.execute("SELECT key FROM standby_entry UNION SELECT key FROM standby_change")
+    ]
+    found = {key: store.value("line", app_id=app_id, key=key) for key in keys}
+    return {key: bytes(said) for key, said in found.items() if said is not None}
+
+
+async def older(stage: Stage) -> None:
+    """The box is restored from an older copy of itself, which had the whole set and no changes."""
+    store, first = stage.box.desk.store, await stage.peered.pool.fetchval("SELECT min(number) FROM standby_change")
+    if first is not None:
+        for statement in ("drop_changes", "drop_documents"):
+            store.run(statement, app_id=stage.account["app_id"], number=2**62)
+        store._database.execute("UPDATE standby_stream SET number = ?", (first - 1,))
+
+
+async def settled(keeper: Keeper) -> None:
+    for _ in range(6):
+        try:
+            await keeper._keep_current()
+        except (NotSent, OutcomeUnknown, Refused):
+            continue
+        return
+    raise AssertionError("the top level still lacks something")

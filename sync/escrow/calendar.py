@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sync.access.breaker import jittered
-from sync.escrow.names import DIFF, FULL, deposit_day, is_sunday, watermark_of
+from sync.escrow.names import DIFF, FULL, deadline_of, deposit_day, is_sunday, watermark_of
 
 MOST_REVISIONS = 5  # of a day: what is refused that often is refused for a reason that time does not cure
 FILES_LOST = 0  # the code of a deposit that was given up on our side
 _ALARMS = (timedelta(hours=12), timedelta(hours=20))
+_FRESH, _LAST_HOUR = timedelta(hours=2), timedelta(hours=1)
 _HALF_OF_ALL = 2**31  # transaction numbers have 32 bits in a row
 
 
@@ -63,6 +64,12 @@ def alarm(now: datetime, accepted: date | None) -> int:
         return 0
     passed = now - watermark_of(deposit_day(now))
     return sum(passed >= after for after in _ALARMS)
+
+
+def is_fresh(now: datetime, made_at: datetime | None) -> bool:
+    """Whether a deposit under way since `made_at` needs nobody yet: it is not two hours old, and the deadline is more than one
+    away. None: there is none."""
+    return made_at is not None and now - made_at < _FRESH and deadline_of(deposit_day(now)) - now > _LAST_HOUR
 
 
 def backoff_seconds(failures: int, chance: float) -> float:

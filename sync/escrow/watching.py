@@ -10,16 +10,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from core.telemetry import ESCROW_AGE_SECONDS, ESCROW_ALARM, ESCROW_BYTES, ESCROW_SECONDS, ESCROW_STOPPED, publish
-from sync.escrow.calendar import alarm
+from sync.escrow.calendar import alarm, is_fresh
 from sync.escrow.making import SQL
 from sync.escrow.names import deadline_of, deposit_day, watermark_of
 
 log = logging.getLogger(__name__)
 _EVERY = timedelta(seconds=10)
+_SEVERITY = (logging.NOTSET, logging.WARNING, logging.ERROR)
 
 
 class Watch:
-    """Looks every few seconds. Each alarm of a day is said once by each process."""
+    """Looks every few seconds. Each alarm of a day is said once by each process; while the deposit is fresh it is news, no warning."""
 
     def __init__(self) -> None:
         self._looked: datetime | None = None
@@ -38,16 +39,16 @@ class Watch:
         ESCROW_BYTES.set(row["bytes"] or 0)
         if accepted is not None:
             ESCROW_AGE_SECONDS.set((now - watermark_of(accepted)).total_seconds())
-        self._tell(now, level)
+        news = level > 0 and is_fresh(now, row["under_way_since"])
+        self._tell(deposit_day(now), logging.INFO if news else _SEVERITY[level])
         publish("biaojie_peering_")
 
-    def _tell(self, now: datetime, level: int) -> None:
-        day = deposit_day(now)
-        if level == 0 or (self._said is not None and self._said >= (day, level)):
+    def _tell(self, day: date, severity: int) -> None:
+        if not severity or (self._said is not None and self._said >= (day, severity)):
             return
-        self._said = (day, level)
+        self._said = (day, severity)
         log.log(
-            logging.ERROR if level > 1 else logging.WARNING,
+            severity,
             "the deposit of %s is not accepted yet, its deadline is %s UTC: see `biaojie sync status` "
             "%s 的数据托管尚未通过核验，截止时间 UTC %s",
             day, f"{deadline_of(day):%H:%M}", day, f"{deadline_of(day):%H:%M}",

@@ -140,10 +140,12 @@ FROM escrow_deposit ORDER BY day DESC, revision DESC LIMIT $1
 SELECT id, day, cluster, cut_xid, told FROM escrow_deposit WHERE state = 'accepted' ORDER BY day DESC, revision DESC LIMIT 1
 
 -- name: standing
--- For alarms and metrics: the last accepted day, and how large the newest deposit is.
+-- For alarms and metrics: the last accepted day, how large the newest deposit is, and since when it is under way, if it is.
 SELECT (SELECT day FROM escrow_deposit WHERE state = 'accepted' ORDER BY day DESC LIMIT 1) AS accepted_day,
-       (SELECT sum((f.value->>1)::bigint)::bigint FROM jsonb_each(d.files) f) AS bytes, s.stopped
-FROM escrow_state s LEFT JOIN (SELECT files FROM escrow_deposit ORDER BY day DESC, revision DESC LIMIT 1) d ON true
+       (SELECT sum((f.value->>1)::bigint)::bigint FROM jsonb_each(d.files) f) AS bytes, s.stopped,
+       CASE WHEN d.state NOT IN ('accepted', 'refused') THEN d.made_at END AS under_way_since
+FROM escrow_state s
+LEFT JOIN (SELECT files, state, made_at FROM escrow_deposit ORDER BY day DESC, revision DESC LIMIT 1) d ON true
 
 -- name: move_deposit
 UPDATE escrow_deposit SET state = $3, code = $4, reason = $5,

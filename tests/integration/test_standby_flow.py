@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +10,17 @@ import aiohttp
 import asyncpg
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from node.standby_lines import read_standby, standby_lines
-from sync.access.transport import NotSent, OutcomeUnknown
 from sync.escrow.writing import END
-from sync.operations.shapes import MEDIA_TYPE
-from sync.takeover.comparing import Compared
 from sync.takeover.flow import rewind
-from sync.takeover.keeper import Keeper
-from sync.takeover.lines import identifier_line, prefix_line, read_line
-from sync.takeover.standby import SQL, Refused, pages
+from sync.takeover.lines import identifier_line, read_line
+from sync.takeover.standby import SQL, pages
 from sync.takeover.telling import NoBase
 from sync.toplevel.store import _SQL
 from tests.conftest import Servers
 from tests.harness import at, item, text_value
-from tests.takeover_stage import Stage, staged
-
-_FAULTS = ("vanish", "lose_answer", "http_error", "garbage", "bad_signature", "reject")
+from tests.takeover_stage import Stage, compared, held_here, held_there, older, settled, staged
 
 
 @pytest.fixture
@@ -54,30 +43,6 @@ async def numbers(stage: Stage) -> list[int]:
 async def bases(stage: Stage) -> int:
     query = "SELECT count(*) FROM standby_snapshot WHERE completed_at IS NOT NULL"
     return int(await stage.peered.pool.fetchval(query))
-
-
-async def compared(stage: Stage) -> Compared:
-    async with (
-        stage.peered.pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        return await stage.keeper._comparison.of(connection)
-
-
-async def held_here(pool: Any) -> dict[str, bytes]:
-    async with pool.acquire() as connection:
-        prefixes = {row["prefix"]: prefix_line(row) async for row in pages(connection, "standby_prefixes", "prefix")}
-        rows = {row["key"]: identifier_line(row) async for row in pages(connection, "standby_identifiers", "key")}
-    return prefixes | rows
-
-
-def held_there(stage: Stage) -> dict[str, bytes]:
-    store, app_id = stage.box.desk.store, stage.account["app_id"]
-    keys = [
-        row[0] for row in store._database.execute("SELECT key FROM standby_entry UNION SELECT key FROM standby_change")
-    ]
-    found = {key: store.value("line", app_id=app_id, key=key) for key in keys}
-    return {key: bytes(said) for key, said in found.items() if said is not None}
 
 
 async def test_what_changes_is_there_after_the_next_round(stage: Stage) -> None:
@@ -169,7 +134,7 @@ async def test_changes_are_sent_again_on_wish_and_where_the_top_level_lacks_them
     assert said["waiting"] == last - first + 1 and f"{said['waiting']:,}" in standby_lines(said)[0]
     await stage.keeper.tick()  # duplicates
     assert (await read_standby(pool))["waiting"] == 0
-    await _older(stage)
+    await older(stage)
     assert line(stage, f"{node.prefix}/TWO") is None
     await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/FOUR"))
     await stage.keeper.tick()
@@ -236,7 +201,7 @@ async def test_a_whole_set_that_is_completed_meanwhile_ends_a_gap(stage: Stage) 
     for name in ("ONE", "TWO"):
         await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/{name}"))
         await stage.keeper.tick()
-    await _older(stage)
+    await older(stage)
     last = (await numbers(stage))[-1]
     await stage.peered.pool.execute("DELETE FROM standby_change WHERE number < $1", last)
     put = flow._put
@@ -263,7 +228,7 @@ async def test_nothing_is_read_for_a_top_level_that_is_away(stage: Stage) -> Non
     old = "UPDATE standby_snapshot SET made_at = made_at - interval '40 days' RETURNING snapshot_id"
     first = await pool.fetchval(old)
     stage.box.turn(**stage.box.calm)
-    await _settled(keeper)
+    await settled(keeper)
     assert await pool.fetchval(made) == 2  # the last whole one stays until the next is there
     await keeper._send("on wish")
     assert first not in {row[0] for row in await pool.fetch("SELECT snapshot_id FROM standby_snapshot")}
@@ -286,7 +251,7 @@ async def test_a_node_that_is_older_than_the_whole_set_is_contradicted(stage: St
     await node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/OTHER"))
     await keeper.tick()
     assert await pool.fetchval(SQL["stream"]) != stream and first == 0
-    await _settled(keeper)
+    await settled(keeper)
     assert line(stage, f"{node.prefix}/OTHER") and held_there(stage) == await held_here(pool)
 
 
@@ -334,115 +299,6 @@ async def test_differences_are_found_exactly_and_what_is_not_told_yet_is_none(st
     await stage.keeper.tick()  # after a deposit it compares by itself
     await stage.keeper.tick()
     assert (await compared(stage)).different == 0 and await bases(stage) == 2
-
-
-async def _older(stage: Stage) -> None:
-    """The box is restored from an older copy of itself, which had the whole set and no changes."""
-    store, first = stage.box.desk.store, await stage.peered.pool.fetchval("SELECT min(number) FROM standby_change")
-    if first is not None:
-        for statement in ("drop_changes", "drop_documents"):
-            store.run(statement, app_id=stage.account["app_id"], number=2**62)
-        store._database.execute("UPDATE standby_stream SET number = ?", (first - 1,))
-
-
-class Changes(RuleBasedStateMachine):
-    """Lost, late, double and overtaking documents, refusals, rewinding, whole sets and a box that forgets: once it is calm the top
-    level holds what is held here. `stage` and `loop` are those of the test."""
-
-    stage: Stage
-    loop: asyncio.AbstractEventLoop
-    count = 0
-
-    def done(self, work: Coroutine[Any, Any, Any]) -> None:
-        async def tried() -> None:
-            with suppress(NotSent, OutcomeUnknown, Refused):
-                await work
-
-        asyncio.run_coroutine_threadsafe(tried(), self.loop).result(60)
-
-    @rule()
-    def register(self) -> None:
-        Changes.count += 1
-        node = self.stage.peered.node
-        self.done(node.owner.post("/api/v1/identifiers", item(f"{node.prefix}/STEP-{self.count}")))
-
-    @rule()
-    def revise(self) -> None:
-        Changes.count += 1
-        node, values = self.stage.peered.node, {"values": [text_value(1, "DESC", f"step {self.count}")]}
-        self.done(node.owner.call("PUT", f"/api/v1/identifiers/{at(node.prefix + '/A')}", values))
-
-    @rule(verb=st.sampled_from(("suspend", "resume")))
-    def suspend(self, verb: str) -> None:
-        node = self.stage.peered.node
-        body = {"reason": "x"} if verb == "suspend" else None
-        self.done(node.operator.post(f"/api/v1/prefixes/{node.stranger_prefix}:{verb}", body))
-
-    @rule(fault=st.sampled_from(_FAULTS), turns=st.integers(1, 3))
-    def dial(self, fault: str, turns: int) -> None:
-        self.done(self._turned(fault, turns))
-
-    async def _turned(self, fault: str, turns: int) -> None:
-        self.stage.box.turn(**{fault: turns})
-
-    @rule(order=st.sampled_from(("ASC", "DESC")))
-    def late_or_early(self, order: str) -> None:
-        """An attempt that overtakes others, or is overtaken."""
-        self.done(self._put(order))
-
-    async def _put(self, order: str) -> None:
-        query = f"SELECT number, content FROM standby_change ORDER BY number {order} LIMIT 1"
-        if (row := await self.stage.peered.pool.fetchrow(query)) is not None:
-            path = f"{self.stage.peered.node.settings.node_prefix}/changes/{row['number']}"
-            await self.stage.keeper._flow._put(path, bytes(row["content"]), MEDIA_TYPE)
-
-    @rule()
-    def send(self) -> None:
-        self.done(self.stage.keeper._keep_current())
-
-    @rule()
-    def send_again(self) -> None:
-        self.done(rewind(self.stage.peered.pool, 1))
-
-    @rule()
-    def send_whole(self) -> None:
-        self.done(self.stage.keeper._send("on wish"))
-
-    @rule()
-    def forget(self) -> None:
-        self.done(_older(self.stage))
-
-    def teardown(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._calm(), self.loop).result(60)
-
-    async def _calm(self) -> None:
-        self.stage.box.turn(**self.stage.box.calm)
-        await _settled(self.stage.keeper)
-        again = "UPDATE standby_change SET acknowledged_at = acknowledged_at - interval '1 hour'"
-        await self.stage.peered.pool.execute(again)
-        await _settled(self.stage.keeper)  # a box that forgot is found out after a while
-        there, here = held_there(self.stage), await held_here(self.stage.peered.pool)
-        assert there == here
-        assert (await compared(self.stage)).different == 0
-
-
-async def test_every_change_arrives_under_every_dial(stage: Stage) -> None:
-    Changes.stage, Changes.loop = stage, asyncio.get_running_loop()
-    bounds = settings(
-        max_examples=20, stateful_step_count=25, deadline=None, database=None,
-        phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    await asyncio.to_thread(run_state_machine_as_test, Changes, settings=bounds)
-
-
-async def _settled(keeper: Keeper) -> None:
-    for _ in range(6):
-        try:
-            await keeper._keep_current()
-        except (NotSent, OutcomeUnknown, Refused):
-            continue
-        return
-    raise AssertionError("the top level still lacks something")
 
 
 async def test_the_box_finds_prefixes_among_millions_of_identifiers_by_an_index(stage: Stage) -> None:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.values import HandleValue, pack
-from sync.escrow.calendar import FILES_LOST, Base, plan, stands
+from sync.escrow.calendar import FILES_LOST, Base, is_fresh, plan, stands
 from sync.escrow.making import SQL, Packing, make_deposit
 from sync.escrow.names import DIFF, FULL, HELD, NODE, RECORD, is_sunday
 from sync.escrow.packing import join, plain_reader
@@ -52,7 +52,8 @@ def rows(draw: Any) -> Row:
     values = [
         HandleValue(
             index, draw(_NAME), data, format_, draw(st.sampled_from((86_400, 0, 60))), draw(st.sampled_from((14, 12, 28, 0))),
-            draw(st.none() | st.integers(0, 2**31)),
+            draw(st.none() | st.integers(0, 2**31)), draw(st.none() | st.integers(0, 2**32 - 1)),
+            tuple(draw(st.lists(st.tuples(_NAME, st.integers(0, 2**32 - 1)), max_size=2))),
         )
         for index, (format_, data) in enumerate(draw(st.lists(_VALUE, max_size=5)), 1)
     ]  # fmt: skip
@@ -258,6 +259,23 @@ def test_the_calendar_asks_for_a_full_deposit_on_sundays_and_after_any_gap(day: 
         and not stands(base, "c", 2**31 + 5)
         and not stands(base, "c", 4)
     )
+
+
+@pytest.mark.parametrize(
+    ("now", "made_at", "fresh"),
+    [
+        ("17:35", "17:34", True),
+        ("19:33", "17:34", True),
+        ("19:34", "17:34", False),
+        ("22:58", "22:50", True),
+        ("22:59", "22:50", False),  # an hour to the deadline
+        ("17:35", None, False),
+    ],
+)
+def test_a_deposit_made_just_now_is_fresh_until_the_last_hour(now: str, made_at: str | None, fresh: bool) -> None:
+    day = "2026-11-22T{}:00+00:00"
+    made = datetime.fromisoformat(day.format(made_at)) if made_at else None
+    assert is_fresh(datetime.fromisoformat(day.format(now)), made) is fresh
 
 
 def test_reading_takes_no_more_memory_for_a_longer_deposit() -> None:
