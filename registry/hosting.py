@@ -15,9 +15,10 @@ import orjson
 
 from core.access import Hosting
 from core.errors import FieldProblem, IdentifierMalformed
+from core.handle.administration import PREFIX_RECORDS
 from core.handle.keys import key_from_json
 from core.handle.malformed import Malformed
-from core.identifier import parse_identifier
+from core.identifier import fold_case, parse_identifier
 from registry.fields import read_number, read_text
 
 HOSTING_MEMBERS = frozenset(("hosting", "site", "service"))
@@ -31,6 +32,16 @@ class HostingWish:
 
     hosting: Hosting
     site: dict[str, Any] | None
+
+    def as_members(self) -> dict[str, Any]:
+        """As it was asked for; what was left out is null."""
+        service = (self.site or {}).get("service")
+        return {"hosting": self.hosting.value, "site": None if service else self.site, "service": service}
+
+
+def site_of(members: dict[str, Any]) -> dict[str, Any] | None:
+    """The site of what `HostingWish.as_members` gave."""
+    return {"service": members["service"]} if members.get("service") else members.get("site")
 
 
 def parse_hosting(body: dict[str, Any], path: str, problems: list[FieldProblem]) -> HostingWish | None:
@@ -61,6 +72,16 @@ def _site_or_service(body: dict[str, Any], path: str, problems: list[FieldProble
     except IdentifierMalformed as wrong:
         _wrong(problems, f"{path}service", f"must be an identifier: {wrong.en}", f"必须是标识：{wrong.zh}")
         return {}
+
+
+def refuse_itself(service: str | None, prefix: str, problems: list[FieldProblem]) -> None:
+    """Who asked for a service below the prefix (canonical) would be sent to ask for it again."""
+    if not service:
+        return
+    named = parse_identifier(service)
+    below = fold_case(named.suffix) if named.prefix_key == PREFIX_RECORDS else named.prefix_key
+    if f"{below}.".startswith(f"{prefix}."):
+        _wrong(problems, "service", f"must not lie below the prefix {prefix} itself", f"不能位于该前缀 {prefix} 之下")
 
 
 def parse_site(raw: Any, path: str, problems: list[FieldProblem]) -> dict[str, Any]:

@@ -49,6 +49,11 @@ _FORM = {
     "prefix": or_null(TEXT) | said("Wanted; else the next free", "希望的前缀；不填则自动分配"),
     "hosting": {"enum": ["here", "own-node", None]},
     "site": {"type": ["object", "null"]} | said("HS_SITE of the own node", "企业自有节点的 HS_SITE"),
+    "service": or_null(TEXT)
+    | said(
+        "HS_SERV in place of site: an identifier whose record has the HS_SITE",
+        "替代 site 的 HS_SERV：其记录含 HS_SITE 的标识",
+    ),
 }
 _EXAMPLE = {
     "name": "北京泰尔英福网络科技有限责任公司",

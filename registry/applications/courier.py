@@ -32,6 +32,7 @@ from core.top_level import (
 )
 from registry.applications.states import MOVES, Actor, Move, State
 from registry.applications.store import TASKS, lock, make_move, open_image, open_personal
+from registry.hosting import site_of
 from registry.prefix_life import SQL as PREFIXES
 from registry.prefix_life import lock_lives, settle
 from registry.store import AuditLine, Keyless, write_audit
@@ -205,9 +206,9 @@ class Courier:
         if not verdict.accepted:
             await connection.execute(TASKS["refuse_rest"], held.id)
         await connection.execute(PREFIXES["move_prefix"], held.prefix, prefix.value)
-        if verdict.accepted and held.form.get("site"):  # where the applicant wants to answer by themselves
-            site = orjson.dumps(held.form["site"]).decode()
-            await connection.execute(PREFIXES["host_prefix"], held.prefix, Hosting.OWN_NODE.value, site)
+        if verdict.accepted and (site := site_of(held.form)):  # where the applicant wants to answer by themselves
+            own_node, told = Hosting.OWN_NODE.value, orjson.dumps(site).decode()
+            await connection.execute(PREFIXES["host_prefix"], held.prefix, own_node, told)
         if verdict.accepted and held.prefix:  # wherever it is answered, the top level may want to hear it
             await connection.execute(PREFIXES["ask_for_route"], held.prefix, task["enterprise_id"])
         return await settle(connection, [held.prefix]) if held.prefix else []

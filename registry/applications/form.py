@@ -16,12 +16,12 @@ from core.identifier import fold_case
 from registry.codes import industry, region
 from registry.credit_code import is_credit_code
 from registry.fields import read_number, read_prefix, read_text
-from registry.hosting import parse_hosting
+from registry.hosting import HOSTING_MEMBERS, parse_hosting, refuse_itself
 
 MEMBERS = frozenset(
     (
         *("name", "credit_code", "nature", "region", "industry", "address", "contact", "legal_person", "prefix"),
-        *("hosting", "site", "state"),
+        *("state", *HOSTING_MEMBERS),
     )
 )
 CONTACT = {"name": 128, "email": 128, "mobile": 20, "id_number": 32}
@@ -53,19 +53,25 @@ def parse_statement(body: dict[str, Any], node_prefix: str, problems: list[Field
             form[name] = read(body[name], name, problems)
     if body.get("prefix") is not None:
         form["prefix"] = _wanted(body["prefix"], node_prefix, problems)
-    if body.get("hosting") is not None:
-        wish = parse_hosting({"hosting": body["hosting"], "site": body.get("site")}, "", problems)
-        if wish is not None:
-            form |= {"hosting": wish.hosting.value, "site": wish.site}
-    elif body.get("site") is not None:
-        problems.append(
-            FieldProblem("site", "hosting-invalid", "needs hosting own-node", "须与 hosting own-node 同时填写")
-        )
+    form |= _hosting(body, form.get("prefix"), problems)
     personal: dict[str, str | None] = {}
     for person in PERSONS:
         if body.get(person) is not None:
             personal |= _person(body[person], person, problems)
     return Statement(form, personal)
+
+
+def _hosting(body: dict[str, Any], prefix: str | None, problems: list[FieldProblem]) -> dict[str, Any]:
+    if body.get("hosting") is None:
+        en, zh = "needs hosting own-node", "须与 hosting own-node 同时填写"
+        lonely = [name for name in ("site", "service") if body.get(name) is not None]
+        problems += [FieldProblem(name, "hosting-invalid", en, zh) for name in lonely]
+        return {}
+    wish = parse_hosting({name: body.get(name) for name in HOSTING_MEMBERS}, "", problems)
+    members = wish.as_members() if wish is not None else {}
+    if prefix is not None:
+        refuse_itself(members.get("service"), fold_case(prefix), problems)
+    return members
 
 
 def gaps(form: dict[str, Any], held: frozenset[str]) -> list[FieldProblem]:

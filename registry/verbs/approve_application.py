@@ -14,6 +14,7 @@ from registry.applications.access import Caller, require_operator
 from registry.applications.states import Actor, Move, require_move
 from registry.applications.store import SQL, TASKS, Held, lock, make_move
 from registry.fields import read_prefix
+from registry.hosting import refuse_itself
 from registry.prefix_life import lock_lives, reserve
 from registry.room import Registry
 from registry.store import AuditLine, Keyless, Origin, write_audit
@@ -51,6 +52,7 @@ async def approve_application(
             await _require_images(registry, connection, held)
             enterprise = await _enterprise(connection, held)
             shown = await _reserve(registry, connection, enterprise.id, other or held.form.get("prefix"))
+            _require_other_service(held, shown)
             await connection.execute(SQL["give_prefix"], number, enterprise.id, enterprise.made, fold_case(shown))
             await make_move(connection, number, held.state, Move.APPROVE, Actor.OPERATOR, operator.key, reason)
             if not enterprise.known_above:
@@ -78,6 +80,14 @@ async def _require_images(registry: Registry, connection: Any, held: Held) -> No
     if missing := [kind for kind in registry.required_images if kind not in there]:
         names = ", ".join(missing)
         raise ImagesMissing(f"Missing: {names}", f"缺少：{names}", missing=missing)
+
+
+def _require_other_service(held: Held, prefix: str) -> None:
+    """The prefix may be another than was wanted, if one was. Raises `BodyInvalid`."""
+    problems: list[FieldProblem] = []
+    refuse_itself(held.form.get("service"), fold_case(prefix), problems)
+    if problems:
+        raise BodyInvalid(errors=tuple(problems))
 
 
 async def _enterprise(connection: Any, held: Held) -> _Enterprise:

@@ -13,6 +13,7 @@ from registry.applications.form import parse_statement
 from registry.applications.images import Kind, media_type_of
 from registry.applications.states import EDITABLE, State, refused
 from registry.applications.store import SQL, lock, put_image, put_personal
+from registry.hosting import HOSTING_MEMBERS
 from registry.room import Registry
 from registry.store import AuditLine, Keyless, Origin, write_audit
 from registry.verbs.apply import refuse_taken
@@ -34,6 +35,8 @@ async def edit_application(
     problems: list[FieldProblem] = []
     statement = parse_statement(body, registry.node_prefix, problems)
     back = {name for name, value in body.items() if value is None}
+    if back & HOSTING_MEMBERS:  # they are said together, and taken back together
+        back = back - HOSTING_MEMBERS if body.get("hosting") else back | HOSTING_MEMBERS
     for name in back.intersection(_KEPT):
         problems.append(FieldProblem(name, "member-missing", "is needed", "必填"))
     await refuse_taken(registry, statement.form, problems)

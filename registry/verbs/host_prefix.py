@@ -9,9 +9,8 @@ import orjson
 from core.access import Principal, Scope, require_writer
 from core.database import store_errors
 from core.errors import BodyInvalid, FieldProblem
-from core.handle.administration import PREFIX_RECORDS
-from core.identifier import fold_case, parse_identifier
-from registry.hosting import parse_hosting
+from core.identifier import fold_case
+from registry.hosting import parse_hosting, refuse_itself
 from registry.prefix_life import SQL, lock_lives
 from registry.prefix_views import prefix_view
 from registry.room import Registry
@@ -33,7 +32,7 @@ async def host_prefix(
     problems: list[FieldProblem] = []
     wish = parse_hosting(body, "", problems)
     if wish is not None and wish.site is not None:
-        _refuse_itself(wish.site.get("service"), prefix.key, problems)
+        refuse_itself(wish.site.get("service"), prefix.key, problems)
     if wish is None or problems:
         raise BodyInvalid(errors=tuple(problems))
     site = orjson.dumps(wish.site).decode() if wish.site else None
@@ -48,14 +47,3 @@ async def host_prefix(
     found = registry.directory.prefix(prefix.key)
     assert found is not None
     return prefix_view(found, registry.node_prefix)
-
-
-def _refuse_itself(service: str | None, prefix: str, problems: list[FieldProblem]) -> None:
-    """Who asked for a service below the prefix would be sent to ask for it again."""
-    if service is None:
-        return
-    named = parse_identifier(service)
-    below = fold_case(named.suffix) if named.prefix_key == PREFIX_RECORDS else named.prefix_key
-    if f"{below}.".startswith(f"{prefix}."):
-        en, zh = "must not lie below the prefix itself", "不能位于该前缀之下"
-        problems.append(FieldProblem("service", "hosting-invalid", en, zh))

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from registry.applications.expiry import expire_some
-from tests.applicant import CODE, PERSONAL, PNG, WHOLE, Application, apply, taken_aboard
+from tests.applicant import CODE, PERSONAL, PNG, SITE, WHOLE, Application, apply, taken_aboard
 from tests.conftest import Servers
 from tests.harness import Api, Node, free_port, item, settings_for, take_aboard, worker_here
 
@@ -87,6 +87,10 @@ async def test_without_a_wish_the_next_free_prefix_is_reserved_and_not_usable_be
         ({"prefix": "88.118.8"}, ["prefix"]),
         ({"hosting": "moon"}, ["hosting"]),
         ({"hosting": "own-node"}, ["site"]),
+        ({"hosting": None, "service": "20.500.1/s"}, ["service"]),
+        ({"hosting": "own-node", "site": SITE, "service": "20.500.1/s"}, ["service"]),
+        ({"hosting": "own-node", "service": "no slash"}, ["service"]),
+        ({"hosting": "own-node", "service": "88.118.900/s", "prefix": "88.118.900"}, ["service"]),
         ({"contact": {"name": "a", "email": "x", "mobile": "abc", "id_number": "110105194912310021"}},
          ["contact.email", "contact.mobile", "contact.id_number"]),
         ({"legal_person": {"name": "a", "salary": 5}}, ["legal_person.salary", "legal_person.id_number"]),
@@ -100,6 +104,23 @@ async def test_everything_wrong_is_told_at_once_and_personal_data_is_not_repeate
     answer = await node.anybody.post(ALL, WHOLE | change)
     assert (answer.status, [one["path"] for one in answer.json["errors"]]) == (422, paths)
     assert not any(text.encode() in answer.body for text in PERSONAL.values() if len(text) > 3)
+
+
+async def test_hosting_is_taken_back_whole_and_replaced_whole(node: Node) -> None:
+    draft = await apply(node, state="draft", hosting="own-node", site=SITE)
+
+    async def changed(**members: Any) -> tuple[Any, ...]:
+        form = (await draft.applicant.call("PATCH", draft.path, members)).json["form"]
+        return tuple(form.get(name) for name in ("hosting", "site", "service"))
+
+    service = "20.500.1/service"
+    assert await changed(hosting="own-node", site=None, service=service) == ("own-node", None, service)
+    assert await changed(name="乙") == ("own-node", None, service)
+    assert await changed(hosting="here", service=None) == ("here", None, None)
+    await changed(hosting="own-node", service=service)
+    assert await changed(hosting=None) == (None, None, None)
+    await changed(hosting="own-node", service=service)
+    assert await changed(service=None) == (None, None, None)
 
 
 async def test_a_draft_has_gaps_that_are_named_when_it_is_submitted(node: Node) -> None:

@@ -16,6 +16,7 @@ from core.handle.site import site_from_json
 from core.handle.wire_value import WireValue
 from node.handle_client import HandleConnection, ask_over_udp, request
 from node.handle_referrals import next_place, service_of
+from tests.applicant import apply
 from tests.harness import Node, at, until
 from tests.integration.test_two_lanes import both
 
@@ -77,6 +78,19 @@ async def test_people_are_sent_to_the_site_of_the_service_where_it_is_known(node
     await serve(node, "20.500.1/elsewhere")  # nothing is known of it here
     elsewhere = await node.anybody.get(f"/{node.prefix}/x", headers=HTML)
     assert elsewhere.status == 300 and "20.500.1/elsewhere" in elsewhere.body.decode()
+
+
+async def test_an_applicant_names_a_service_which_must_not_lie_below_the_prefix_that_it_is_given(node: Node) -> None:
+    application = await apply(node, hosting="own-node", service="88.118.900/svc")
+    await application.must("review")
+    refused = await application.move("approve", prefix="88.118.900")
+    assert (refused.status, refused.json["errors"][0]["path"]) == (422, "service")
+    assert (await application.move("approve", prefix="88.118.901")).status == 200
+    await application.until_state("active")
+    held = (await node.operator.get("/api/v1/prefixes/88.118.901")).json
+    assert (held["hosting"], held["service"], held["site"]) == ("own-node", "88.118.900/svc", None)
+    told = await node.anybody.get("/api/handles/88.118.901/x")
+    assert (told.status, told.json["responseCode"]) == (300, 302)
 
 
 async def test_handle_clients_are_told_302_and_the_name(node: Node) -> None:
