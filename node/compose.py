@@ -250,7 +250,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         settings,
         app[registry.doors.REGISTRY],
         node_id,
-        lambda: app[HANDLE].identity.site_json if HANDLE in app else None,
+        lambda: app.get(HANDLE),
     )
     if settings.handle_port:
         app[HANDLE] = HandleRoom(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from registry.handle.sessions import Sessions
 from registry.hosting import one_server_site, parse_site
 from registry.room import Registry
 from resolver.administered import ADMINISTRATORS, Administrators
+from resolver.handle.room import HandleRoom
 
 
 def handle_administration(
@@ -23,18 +25,26 @@ def handle_administration(
     settings: Settings,
     registry: Registry,
     node_id: str,
-    site: Callable[[], dict[str, Any] | None],
+    room: Callable[[], HandleRoom | None],
 ) -> Tickets:
-    """The doors' parts, put into the application; what is to be closed with it. `site` gives the HS_SITE of the node in JSON
-    form, None where the Handle protocol is not served."""
+    """The doors' parts, put into the application; what is to be closed with it. `room` gives what the Handle protocol is served
+    from, None where it is not."""
     tickets = Tickets(
         settings.redis_url.get_secret_value(), node_id, "handle-session", timeout_seconds=settings.redis_timeout_seconds
     )
     administration = HandleAdministration(registry)
     login = HttpLogin(administration.login, Sessions(tickets, settings.handle_session_seconds))
-    app[HANDLE] = HandleDoor(
-        registry, administration, login, settings.handle_certificate_header, lambda: site() or _of_http(settings)
-    )
+
+    def site() -> dict[str, Any]:
+        return served.identity.site_json if (served := room()) else _of_http(settings)
+
+    async def sign(data: bytes) -> bytes | None:
+        if (served := room()) is None:
+            return None
+        async with served.signing:
+            return await asyncio.to_thread(served.identity.attest, data)
+
+    app[HANDLE] = HandleDoor(registry, administration, login, settings.handle_certificate_header, site, sign)
     app[ADMINISTRATORS] = Administrators(administrator_of, administration)
     return tickets
 

@@ -10,7 +10,15 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, If-Version-At-Least, X-Request-Id",
     "Access-Control-Max-Age": "86400",
 }
-HANDLE_PATHS = ("/api/handles", "/api/sessions", "/api/sessions/this")  # browsers administer Handle prefixes too
+# Browsers administer Handle prefixes too, and some of their clients write a slash behind an address.
+HANDLE_PATHS = (
+    "/api/handles",
+    "/api/handles/",
+    "/api/sessions",
+    "/api/sessions/",
+    "/api/sessions/this",
+    "/api/prefixes",
+)
 
 
 async def preflight(_: web.Request) -> web.Response:

@@ -155,6 +155,7 @@ class EnterpriseState(Conflict):
 
 class PrefixPending(Conflict):
     slug = "prefix-pending"
+    handle_code = 301
     title_en = "The top level has not approved the prefix"
     title_zh = "该前缀尚未通过国家顶级节点审核"
     remedy_en = (
@@ -165,6 +166,7 @@ class PrefixPending(Conflict):
 
 class PrefixElsewhere(Conflict):
     slug = "prefix-hosted-elsewhere"
+    handle_code = 301
     title_en = "The prefix is hosted at the enterprise's own node"
     title_zh = "该前缀由企业自有节点提供服务"
     remedy_en = "Register there; or host it here again with PUT /api/v1/prefixes/{prefix}/hosting."

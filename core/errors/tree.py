@@ -176,7 +176,7 @@ class BodyInvalid(Problem):
 class LoginTooFrequent(Problem):
     slug = "login-too-frequent"
     status = 429
-    handle_code = 2
+    handle_code = 3
     title_en = "Too many failed logins"
     title_zh = "登录失败次数过多，请稍后再试"
     remedy_en = "Wait for as long as Retry-After says. A token is good for 24 hours: log in once, not for every call."

@@ -103,7 +103,7 @@ def powers_of(
                     continue
                 seen.add(name)
                 seen_in_all += 1
-                if name == who:
+                if name == who or (name.index == 0 and name.handle == who.handle):  # 0: whichever key of that handle
                     granted |= admin.powers
                 elif name in groups:
                     below += groups[name]

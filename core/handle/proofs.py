@@ -28,10 +28,12 @@ MAX_ANSWER = 16_384
 _PLAIN = {1: "md5", 2: "sha1", 3: "sha256"}
 _HMAC = {0x12: "sha1", 0x13: "sha256"}
 _PBKDF2 = 0x22
-# As clients of the HTTP interface name them.
-_NAMED = {"MD5": 1, "SHA1": 2, "SHA-1": 2, "SHA256": 3, "SHA-256": 3, "HMAC-SHA1": 0x12, "HMAC-SHA256": 0x13}
-_NAMED |= {"PBKDF2-HMAC-SHA1": _PBKDF2, "PBKDF2WITHHMACSHA1": _PBKDF2}
-_HASHES: dict[str, type[hashes.HashAlgorithm]] = {"SHA1": hashes.SHA1, "SHA256": hashes.SHA256}
+# As clients of the HTTP interface name them, in any case and with or without hyphens.
+_NAMED = {"MD5": 1, "SHA": 2, "SHA1": 2, "SHA2": 3, "SHA256": 3, "HMACSHA1": 0x12, "HMACSHA256": 0x13}
+_NAMED |= {"PBKDF2HMACSHA1": _PBKDF2, "PBKDF2WITHHMACSHA1": _PBKDF2}
+_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
+    "SHA": hashes.SHA1, "SHA1": hashes.SHA1, "SHA2": hashes.SHA256, "SHA256": hashes.SHA256,
+}  # fmt: skip
 
 
 class Stretching(NamedTuple):
@@ -54,8 +56,11 @@ def check_secret_answer(secret: bytes, answer: bytes, data: bytes) -> bool:
 
 
 def check_named_answer(secret: bytes, name: str, mac: bytes, data: bytes, stretching: Stretching | None = None) -> bool:
-    """The same as the HTTP interface has it: the way by name, its parts apart."""
-    return _check(secret, _NAMED.get(name.upper(), 0), mac, data, stretching)
+    """The same as the HTTP interface has it: the way by name, its parts apart, or together as on the wire."""
+    kind = _NAMED.get(_plain_name(name), 0)
+    if kind == _PBKDF2 and stretching is None and len(mac) <= MAX_ANSWER:
+        stretching, mac = _pbkdf2_parts(mac) or (None, b"")
+    return _check(secret, kind, mac, data, stretching)
 
 
 def check_secret(secret: bytes, sent: bytes) -> bool:
@@ -77,7 +82,7 @@ def check_signature(key: PublicKey, hash_name: str, signature: bytes, data: byte
         if isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(signature, data)
             return True
-        algorithm = _HASHES.get(hash_name.upper().replace("-", "").removesuffix("WITHRSA").removesuffix("WITHDSA"))
+        algorithm = _HASHES.get(_plain_name(hash_name).removesuffix("WITHRSA").removesuffix("WITHDSA"))
         if algorithm is None:
             return False
         if isinstance(key, rsa.RSAPublicKey):
@@ -87,6 +92,10 @@ def check_signature(key: PublicKey, hash_name: str, signature: bytes, data: byte
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
+
+
+def _plain_name(name: str) -> str:
+    return "".join(filter(str.isalnum, name[:100])).upper()
 
 
 def _check(secret: bytes, kind: int, mac: bytes, data: bytes, stretching: Stretching | None) -> bool:

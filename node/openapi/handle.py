@@ -17,7 +17,7 @@ from node.openapi.parts import (
     ref,
     said,
 )
-from registry.handle.listing import MAX_PAGE
+from registry.handle.listing import COUNTED, MAX_PAGE
 
 _TAG = "Handle administration Handle 管理"
 _REFUSED = {
@@ -53,10 +53,20 @@ def handle_schemas() -> Schema:
         "nonce": TEXT | said("To be answered, base64", "待应答的随机数，base64"),
         "authenticated": {"const": True},
         "id": TEXT | said("Whose it is, index:handle", "所属管理员，索引:标识"),
+        "serverAlg": {"const": "SHA256"},
+        "serverSignature": TEXT
+        | said(
+            "Over nonce and the `cnonce` that was sent, by the key of this node's HS_SITE; base64",
+            "对 nonce 与请求中的 `cnonce` 的签名，由本节点 HS_SITE 中的密钥作出；base64",
+        ),
     }
+    proof = dict.fromkeys(
+        ("sessionId", "id", "type", "cnonce", "alg", "signature", "salt", "iterations", "length"), TEXT
+    )
     return {
         "HandleDone": object_({"responseCode": code, "handle": TEXT}, required=["responseCode", "handle"]),
         "HandleSession": object_(session, required=["sessionId", "nonce"]),
+        "HandleProof": object_(proof | {"version": {"const": "0"}}, example={"sessionId": "c2Vzc2lvbg=="}),
         "HandleValues": object_({"handle": TEXT, "values": list_(ref("Value"))}, example={"values": [VALUE]}),
     }
 
@@ -75,9 +85,13 @@ def handle() -> Schema:
         )
         for name, verb, summary in (
             ("get", "read", "The session named by `Authorization: Handle`. 查看会话。"),
-            ("put", "prove", "Answer its nonce, once. 应答会话质询（仅一次）。"),
+            ("put", "prove", "Answer its nonce, once; by header or body. 以请求头或请求体应答会话质询（仅一次）。"),
+            ("post", "answer", "The same. 同 PUT。"),
         )
     }
+    proof = {"required": False, "content": {"application/json": {"schema": ref("HandleProof")}}}
+    for name in ("put", "post"):
+        this[name]["requestBody"] = proof
     this["delete"] = _secured(
         operation("endHandleSession", _TAG, "End it. 结束会话。", {"204": said("Ended", "已结束"), **ended})
     )
@@ -206,14 +220,20 @@ def _list() -> Schema:
             parameters=[
                 query("prefix", TEXT, "For instance 88.118.8", "例如 88.118.8", required=True),
                 query("page", WHOLE, "From 0", "从 0 开始"),
-                query("pageSize", WHOLE, f"At most {MAX_PAGE}; 0 only counts", f"最多 {MAX_PAGE}；0 仅计数"),
+                query(
+                    "pageSize",
+                    WHOLE,
+                    f"At most {MAX_PAGE}; 0 only counts; left out or negative: all, where there are no more than {COUNTED}",
+                    f"最多 {MAX_PAGE}；0 仅计数；不填或为负数时返回全部（不超过 {COUNTED} 个）",
+                ),
             ],
         )
     )
 
 
 def _prefixes() -> Schema:
-    listed = object_({"responseCode": WHOLE, "prefixes": list_(TEXT)}, required=["responseCode", "prefixes"])
+    paged = {"totalCount": TEXT, "page": WHOLE, "pageSize": WHOLE}
+    listed = object_({"responseCode": WHOLE, "prefixes": list_(TEXT), **paged}, required=["responseCode", "prefixes"])
     return operation(
         "listHomedPrefixes",
         _TAG,
@@ -222,6 +242,8 @@ def _prefixes() -> Schema:
         parameters=[
             query("after", TEXT, "The record of the last prefix that was read", "上一页最后一条"),
             query("limit", WHOLE, f"At most {MAX_PAGE}", f"最多 {MAX_PAGE}"),
+            query("page", WHOLE, "Or by the number of a page, from 0", "或按页码，从 0 开始"),
+            query("pageSize", WHOLE, f"At most {MAX_PAGE}", f"最多 {MAX_PAGE}"),
         ],
     )
 

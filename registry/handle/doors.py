@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from core.errors import PageUnknown, Problem
-from core.exchange import ANY_ORIGIN
+from core.errors import FieldProblem, NotResponsible, PageUnknown, ParameterInvalid, Problem
+from core.exchange import ANY_ORIGIN, json_body
 from core.handle.administration import PREFIX_RECORDS, Acting, Administrator
 from core.identifier import MAX_BYTES, decode_path, fold_case
 from core.problems import MEDIA_TYPE, document
@@ -28,14 +28,16 @@ from core.web import (
     json_answer,
     now,
     preferred_language,
+    read_at_most,
     read_json,
     source_of,
     whole_number,
 )
 from registry.handle.acting import KeyHolder
 from registry.handle.administration import HandleAdministration
-from registry.handle.http_login import HttpCall, HttpLogin, scheme_of
-from registry.handle.listing import MAX_PAGE, READ_AT_MOST
+from registry.handle.authorization import MAX_HEADER, body_parameters, scheme_of
+from registry.handle.http_login import HttpCall, HttpLogin, octets_of_base64
+from registry.handle.listing import COUNTED, MAX_PAGE, READ_AT_MOST
 from registry.handle.sessions import Session
 from registry.handle.wishes import indexes_of, read_values, writing_of
 from registry.room import Registry
@@ -50,13 +52,15 @@ _SUCCESS = 1
 @dataclass(frozen=True, slots=True)
 class HandleDoor:
     """One for each worker. `certificate_header` is where a trusted proxy puts the certificate of a client, empty: nowhere;
-    `site` gives the HS_SITE of this node in JSON form."""
+    `site` gives the HS_SITE of this node in JSON form, `sign` a signature by the key that stands in it (RSA, SHA-256), None where
+    none does."""
 
     registry: Registry
     administration: HandleAdministration
     login: HttpLogin
     certificate_header: str
     site: Callable[[], dict[str, Any]]
+    sign: Callable[[bytes], Awaitable[bytes | None]]
 
 
 HANDLE: web.AppKey[HandleDoor] = web.AppKey("handle", HandleDoor)
@@ -67,13 +71,31 @@ def add_routes(app: web.Application) -> None:
     one = f"{HANDLES}{{identifier:{REST_OF_PATH}}}"
     app.router.add_put(one, _told(put_handle))
     app.router.add_delete(one, _told(delete_handle))
-    app.router.add_get("/api/handles", _told(list_handles))
-    app.router.add_post("/api/sessions", _told(post_session))
+    names = _with_or_without_slash(app, "/api/handles")
+    names.add_route("GET", _told(list_handles))
+    names.add_route("HEAD", _told(list_handles))
+    _with_or_without_slash(app, "/api/sessions").add_route("POST", _told(post_session))
     app.router.add_get("/api/sessions/this", _told(this_session))
     app.router.add_put("/api/sessions/this", _told(this_session))
+    app.router.add_post("/api/sessions/this", _told(this_session))
     app.router.add_delete("/api/sessions/this", _told(delete_session))
     app.router.add_get("/api/site", _told(get_site))
     app.router.add_get("/api/prefixes", _told(list_prefixes))
+
+
+class _Slashed(web.DynamicResource):
+    """One address, whether or not a slash is written behind it."""
+
+    @property
+    def canonical(self) -> str:
+        return super().canonical.partition("{")[0]
+
+
+def _with_or_without_slash(app: web.Application, path: str) -> _Slashed:
+    """Clients write both."""
+    resource = _Slashed(f"{path}{{slash:/?}}")
+    app.router.register_resource(resource)
+    return resource
 
 
 async def administrator_of(request: web.Request) -> Administrator:
@@ -81,16 +103,26 @@ async def administrator_of(request: web.Request) -> Administrator:
     door = request.app[HANDLE]
     call = http_call(request)
     if scheme_of(call.authorization) != "bearer":
-        return await door.login.administrator(call)
+        try:
+            return await door.login.administrator(call)
+        except Problem as wrong:
+            wrong.extra.setdefault("responseCode", wrong.handle_code)  # said by whichever door it was that asked
+            raise
     principal = await door.registry.directory.principal(call.authorization, now(), call.source)
     return KeyHolder("", "", 0, principal)
 
 
-def http_call(request: web.Request) -> HttpCall:
+def http_call(request: web.Request, told: dict[str, str] | None = None) -> HttpCall:
     door, trusted = request.app[HANDLE], request.app[TRUSTED_PROXIES]
     certificate = client_certificate(request, door.certificate_header, trusted)
     confidential = is_confidential(request, trusted)
-    return HttpCall(request.headers.get("Authorization"), confidential, source_of(request), certificate)
+    return HttpCall(request.headers.get("Authorization"), confidential, source_of(request), certificate, told or {})
+
+
+async def _session_call(request: web.Request) -> HttpCall:
+    """The same where the body may speak in place of the header. Raises `BodyTooLarge`, `BodyNotJson`."""
+    body = await read_at_most(request, MAX_HEADER) if request.content_type == "application/json" else b""
+    return http_call(request, body_parameters(json_body(body)) if body.strip() else {})
 
 
 async def put_handle(request: web.Request) -> web.Response:
@@ -119,27 +151,56 @@ async def delete_handle(request: web.Request) -> web.Response:
 
 
 async def list_handles(request: web.Request) -> web.Response:
-    """`prefix`, `page` from 0, `pageSize`: 0 only counts. A page is read in order from the beginning, so only so far."""
+    """`prefix`, `page` from 0, `pageSize`: 0 only counts. A page is read in order from the beginning, so only so far. Without a
+    page all names are told, where they are not too many for one answer."""
     acting = _acting(request, await administrator_of(request))
     administration = request.app[HANDLE].administration
     asked = request.query.get("prefix", "")
     prefix = named_prefix(asked[len(ROOT) :] if fold_case(asked[: len(ROOT)]) == ROOT else asked)
-    size = whole_number(request, "pageSize", default=MAX_PAGE, least=0, most=MAX_PAGE)
-    page = whole_number(request, "page", default=0, least=0, most=READ_AT_MOST // max(size, 1))
+    wanted = _page_of(request)
+    page, size = wanted or (0, COUNTED)
     total = await administration.count(acting, prefix)
+    if wanted is None and total > COUNTED:
+        en, zh = f"there are more than {COUNTED} names: ask page by page", f"标识超过 {COUNTED} 个，请分页查询"
+        raise ParameterInvalid(errors=(FieldProblem("pageSize", "page-needed", en, zh),))
     handles = await administration.page(acting, prefix, page, size) if size else []
-    told = {"responseCode": _SUCCESS, "prefix": prefix, "totalCount": str(total), "page": page, "pageSize": size}
-    return json_answer(told | {"handles": handles}, headers=_PRIVATE)
+    told = {"responseCode": _SUCCESS, "prefix": prefix, **_counted(total, wanted), "handles": handles}
+    return json_answer(told, headers=_PRIVATE)
+
+
+def _counted(total: int, page: tuple[int, int] | None) -> dict[str, Any]:
+    return {"totalCount": str(total)} | ({"page": page[0], "pageSize": page[1]} if page else {})
+
+
+def _page_of(request: web.Request) -> tuple[int, int] | None:
+    """(page, items of a page); None where no pages are wanted. Raises `ParameterInvalid`."""
+    size = _number(request, "pageSize", MAX_PAGE)
+    page = _number(request, "page", READ_AT_MOST // max(size or 1, 1)) if "page" in request.query else 0
+    return None if size is None or page is None else (page, size)
+
+
+def _number(request: web.Request, name: str, most: int) -> int | None:
+    """None where it is left out or negative, by which clients say that they want no pages."""
+    text = request.query.get(name, "-1")
+    if text[:1] == "-" and text[1:].isdigit():
+        return None
+    return whole_number(request, name, default=0, least=0, most=most)
 
 
 async def post_session(request: web.Request) -> web.Response:
-    named, session = await request.app[HANDLE].login.begin(http_call(request))
-    return json_answer(_session_json(named, session), status=201, headers=_PRIVATE)
+    """Who sends a `cnonce` along is told that this is the node: nonce and `cnonce`, signed by the key of its HS_SITE."""
+    door, call = request.app[HANDLE], await _session_call(request)
+    named, session = await door.login.begin(call)
+    told = _session_json(named, session)
+    cnonce = octets_of_base64(call.parameters.get("cnonce", ""))
+    if cnonce and (signature := await door.sign(session.nonce + cnonce)):
+        told |= {"serverAlg": "SHA256", "serverSignature": base64.b64encode(signature).decode()}
+    return json_answer(told, status=201, headers=_PRIVATE)
 
 
 async def this_session(request: web.Request) -> web.Response:
-    """What the session is, after what the header proves."""
-    named, session = await request.app[HANDLE].login.session(http_call(request))
+    """What the session is, after what header or body prove."""
+    named, session = await request.app[HANDLE].login.session(await _session_call(request))
     return json_answer(_session_json(named, session), headers=_PRIVATE)
 
 
@@ -156,11 +217,17 @@ async def get_site(request: web.Request) -> web.Response:
 
 
 async def list_prefixes(request: web.Request) -> web.Response:
-    """The records of the prefixes that are answered here, after the one named by `after`."""
-    limit = whole_number(request, "limit", default=MAX_PAGE, least=1, most=MAX_PAGE)
-    after = request.query.get("after", "")[:100]
-    homed = await request.app[HANDLE].administration.homed(None, after, limit)
-    return json_answer({"responseCode": _SUCCESS, "prefixes": homed}, headers=ANY_ORIGIN)
+    """The records of the prefixes that are answered here: those after the one named by `after`, or a page by its number."""
+    homed = request.app[HANDLE].administration.homed
+    told: dict[str, Any] = {"responseCode": _SUCCESS}
+    if (wanted := _page_of(request)) is not None:
+        page, size = wanted
+        everything = await homed(None, "", READ_AT_MOST)
+        told |= {**_counted(len(everything), wanted), "prefixes": everything[page * size : (page + 1) * size]}
+    else:
+        limit = whole_number(request, "limit", default=MAX_PAGE, least=1, most=MAX_PAGE)
+        told |= {"prefixes": await homed(None, request.query.get("after", "")[:100], limit)}
+    return json_answer(told, headers=ANY_ORIGIN)
 
 
 async def _asked(request: web.Request) -> tuple[HandleDoor, Acting]:
@@ -209,10 +276,10 @@ def _told(handler: _Handler) -> _Handler:
 
 
 def _problem(request: web.Request, problem: Problem) -> web.Response:
-    status = 400 if problem.status == 422 else problem.status
+    status = 400 if problem.status == 422 or problem.handle_code == NotResponsible.handle_code else problem.status
     body = document(problem, language=preferred_language(request), request_id=request.get(REQUEST_ID, ""))
     body |= {"status": status, "responseCode": problem.handle_code, "message": problem.en}
     if "identifier" in request.match_info:  # as it was named: who is refused learns nothing else
         body["handle"] = request.match_info["identifier"][:MAX_BYTES]
-    headers = {"Content-Type": MEDIA_TYPE, **ANY_ORIGIN, **problem.headers}
+    headers = {"Content-Type": MEDIA_TYPE, **_PRIVATE, **problem.headers}
     return web.Response(body=orjson.dumps(body), status=status, headers=headers)

@@ -2,7 +2,8 @@
 
 `Basic` has `index:handle` percent-encoded before the first colon and the secret, as it is, after it. `Handle` names a session,
 proves the holder of a key by an answer to the session's nonce, or points at the certificate of the connection. Secrets and
-sessions are taken over TLS, through a trusted proxy that has it, or on the machine itself.
+sessions are taken over TLS, through a trusted proxy that has it, or on the machine itself. Where a session is begun or proved
+the body may say what the header would (`registry.handle.authorization`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -20,27 +22,29 @@ from core.errors import AdministratorMissing, AdministratorUnknown, Administrato
 from core.handle.administration import Administrator
 from core.handle.proofs import Stretching
 from core.tls import certificate_names
+from registry.handle.authorization import MAX_HEADER, header_parameters, scheme_of
 from registry.handle.login import Login, challenge
 from registry.handle.sessions import Session, Sessions
 
-_MAX_HEADER = 16_384
-_PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*"([^"]*)"')
+_PROVING = frozenset(("sessionid", "id", "clientcert"))  # what says who calls; else a session is nobody's yet
 _NAME = re.compile(r"([0-9]{1,10}):(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """What a request says of its caller. `confidential`: nobody on the way reads it."""
+    """What a request says of its caller. `confidential`: nobody on the way reads it. `told`: what a body says that is read as
+    the header."""
 
     authorization: str | None = field(repr=False)
     confidential: bool
     source: str | None
     certificate: x509.Certificate | None = None
+    told: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-
-def scheme_of(authorization: str | None) -> str:
-    """In lower case; empty where there is none."""
-    return (authorization or "").partition(" ")[0].lower()
+    @property
+    def parameters(self) -> dict[str, str]:
+        """By name in lower case; the header goes before the body."""
+        return {**self.told, **header_parameters(self.authorization)}
 
 
 class HttpLogin:
@@ -54,14 +58,15 @@ class HttpLogin:
         """Who calls. Errors: `AdministratorMissing`, `TlsNeeded`, `AdministratorUnknown`, `AdministratorWrong`,
         `HandleSessionUnknown`, `LoginTooFrequent`, `PersonalDataLocked`, `StoreUnavailable`; 401 carries a challenge."""
         scheme = scheme_of(call.authorization)
-        if scheme not in ("basic", "handle") or len(call.authorization or "") > _MAX_HEADER:
+        by_body = not scheme and bool(call.told)
+        if (scheme not in ("basic", "handle") and not by_body) or len(call.authorization or "") > MAX_HEADER:
             raise AdministratorMissing(headers=challenge())
         if not call.confidential:
             raise TlsNeeded()
         try:
             if scheme == "basic":
                 return await self._basic(call)
-            return await self._handle(call, parameters_of(call.authorization or ""))
+            return await self._handle(call, call.parameters)
         except (AdministratorUnknown, AdministratorWrong) as wrong:
             raise _with_challenge(wrong) from None
 
@@ -69,19 +74,20 @@ class HttpLogin:
         """A session: of who calls, or of nobody yet. Errors: those of `administrator`, `LoginTooFrequent`."""
         if not call.confidential:
             raise TlsNeeded()
-        who = await self.administrator(call) if call.authorization else None
+        anonymous = scheme_of(call.authorization) in ("", "handle") and not _PROVING & call.parameters.keys()
+        who = None if anonymous else await self.administrator(call)
         return await self.sessions.begin(who, call.source)
 
     async def session(self, call: HttpCall) -> tuple[str, Session]:
         """The session that the header names, after what it proves. Errors: those of `administrator`."""
         if not call.confidential:
             raise TlsNeeded()
-        if scheme_of(call.authorization) != "handle" or len(call.authorization or "") > _MAX_HEADER:
+        parameters = call.parameters
+        if not parameters:
             raise AdministratorMissing(headers=challenge())
-        parameters = parameters_of(call.authorization or "")
         named = parameters.get("sessionid", "")
         if "id" in parameters or parameters.get("clientcert", "").lower() == "true":
-            await self._handle(call, parameters)
+            await self._handle(call, parameters, proving=True)
         return named, await self.sessions.find(named)
 
     async def _basic(self, call: HttpCall) -> Administrator:
@@ -93,7 +99,9 @@ class HttpLogin:
         index, handle = _named(unquote(user.decode("utf-8", "replace")))
         return await self._login.by_secret(handle, index, secret, call.source)
 
-    async def _handle(self, call: HttpCall, parameters: dict[str, str]) -> Administrator:
+    async def _handle(self, call: HttpCall, parameters: dict[str, str], *, proving: bool = False) -> Administrator:
+        """`proving`: an answer is to prove something, again where it did. Else who has a session may go on sending the header
+        that proved it, as browsers do, which is worth as much as the session's name."""
         named = parameters.get("sessionid")
         if parameters.get("clientcert", "").lower() == "true":
             who = await self._certificate(call)
@@ -102,20 +110,22 @@ class HttpLogin:
             return who
         if named is None:
             raise AdministratorMissing(headers=challenge())
+        held = (await self.sessions.find(named)).administrator
         if "id" not in parameters:
-            who_in_session = (await self.sessions.find(named)).administrator
-            if who_in_session is None:
+            if held is None:
                 raise AdministratorMissing(headers=challenge())
-            return who_in_session
+            return held
+        if held is not None and not proving and _named(parameters["id"]) == (held.index, held.handle):
+            return held
         who = await self._answer(call, parameters, await self.sessions.take_nonce(named))
         await self.sessions.is_now(named, who)
         return who
 
     async def _answer(self, call: HttpCall, parameters: dict[str, str], nonce: bytes) -> Administrator:
-        index, handle = _named(unquote(parameters["id"]))
+        index, handle = _named(parameters["id"])
         named = parameters.get("type", ""), parameters.get("alg", "")
-        data = nonce + _octets(parameters.get("cnonce", ""))
-        answer = _octets(parameters.get("signature", ""))
+        data = nonce + octets_of_base64(parameters.get("cnonce", ""))
+        answer = octets_of_base64(parameters.get("signature", ""))
         stretching = _stretching(parameters)
         return await self._login.by_named_answer(handle, index, named, answer, data, stretching, call.source)
 
@@ -132,11 +142,6 @@ class HttpLogin:
         raise _unknown()
 
 
-def parameters_of(authorization: str) -> dict[str, str]:
-    """`name="value", …` after the scheme; names in lower case."""
-    return {name.lower(): value for name, value in _PARAMETER.findall(authorization.partition(" ")[2])}
-
-
 def _named(text: str) -> tuple[int, str]:
     """`301:0.NA/20.500.12345` as (index, handle). Raises `AdministratorUnknown`."""
     found = _NAME.fullmatch(text)
@@ -148,10 +153,10 @@ def _named(text: str) -> tuple[int, str]:
 def _stretching(parameters: dict[str, str]) -> Stretching | None:
     iterations, bits = parameters.get("iterations", ""), parameters.get("length", "160")
     numbers = [int(text) if text.isascii() and text.isdigit() and len(text) <= 8 else 0 for text in (iterations, bits)]
-    return Stretching(_octets(parameters.get("salt", "")), *numbers) if all(numbers) else None
+    return Stretching(octets_of_base64(parameters.get("salt", "")), *numbers) if all(numbers) else None
 
 
-def _octets(text: str) -> bytes:
+def octets_of_base64(text: str) -> bytes:
     """From base64, of either alphabet; what is none is empty, and proves nothing."""
     try:
         return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)

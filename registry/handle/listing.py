@@ -27,7 +27,7 @@ async def numbered_page(registry: Registry, prefix: Prefix, page: int, size: int
         if not keys:
             return []
         before, after = before - len(keys), keys[-1][0]
-    return [shown for _, shown in await _rows(registry, prefix, after, min(size, MAX_PAGE))]
+    return [shown for _, shown in await _rows(registry, prefix, after, min(size, COUNTED))]
 
 
 async def count_names(registry: Registry, prefix: Prefix) -> int:

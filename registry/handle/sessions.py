@@ -42,7 +42,7 @@ class Sessions:
         wait = self._begun.take("", source or "", time.monotonic())
         if wait > 0:
             raise LoginTooFrequent(headers={"Retry-After": str(math.ceil(wait))})
-        named, session = _text(secrets.token_bytes(18)), Session(secrets.token_bytes(NONCE_BYTES), who)
+        named, session = _text(secrets.token_bytes(18)), Session(_nonce(), who)
         await self._keep(named, session)
         if who is None:
             await self._tickets.put(f"nonce:{named}", session.nonce, CHALLENGE_SECONDS)
@@ -75,6 +75,13 @@ class Sessions:
         who = session.administrator
         told = [_text(session.nonce), [who.handle, who.key, who.index] if who else None]
         await self._tickets.put(named, orjson.dumps(told), self._seconds if who else CHALLENGE_SECONDS)
+
+
+def _nonce() -> bytes:
+    """This node signs it by SHA-256, with what a client has put behind: its first bit is set, as that of no message and no token
+    is that it signs so."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return bytes((nonce[0] | 0x80,)) + nonce[1:]
 
 
 def _text(octets: bytes) -> str:

@@ -20,7 +20,8 @@ _SEVERITY = (logging.NOTSET, logging.WARNING, logging.ERROR)
 
 
 class Watch:
-    """Looks every few seconds. Each alarm of a day is said once by each process; while the deposit is fresh it is news, no warning."""
+    """Looks every few seconds. Each alarm of a day is said once by each process; while the deposit is fresh it is news, no
+    warning."""
 
     def __init__(self) -> None:
         self._looked: datetime | None = None

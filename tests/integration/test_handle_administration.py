@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
 from core.handle.authority import Power
@@ -197,6 +198,81 @@ async def test_bodies_codes_and_statuses(shared: Node) -> None:
         assert len(minted.json["handle"]) == len(PREFIX + beginning) + 36
     unmade = await call(shared, "PUT", f"{at(PREFIX + '/%')}?mintNewSuffix=true".replace("%25", "%"), {"values": [one]})
     assert (unmade.status, unmade.json["responseCode"]) == (400, 102)
+
+
+async def test_names_are_listed_in_pages_or_all_at_once(shared: Node) -> None:
+    """Who names no page is told all, or that they are too many: never some of them as if that were all."""
+    who, names = basic(ADMIN), [f"{PREFIX}/list-{number:03}" for number in range(5)]
+    made = await shared.operator.post("/api/v1/identifiers:batch", {"items": [item(name) for name in names]})
+    assert made.json["counts"]["created"] == 5
+
+    async def listed(query: str) -> Any:
+        return (await shared.anybody.get(f"/api/handles{query}", headers=who)).json
+
+    everything = await listed(f"?prefix={PREFIX}")
+    assert set(names) <= set(everything["handles"]) and everything["totalCount"] == str(len(everything["handles"]))
+    assert everything.keys() == {"responseCode", "prefix", "totalCount", "handles"}
+    for query in (
+        f"/?prefix={PREFIX}",
+        f"/?prefix={PREFIX}&page=-1&pageSize=-1",
+        f"?prefix={PREFIX}&pageSize=2&page=-1",
+    ):
+        assert await listed(query) == everything, query
+    assert (await listed(f"/?prefix={PREFIX}&page=1&pageSize=2"))["handles"] == everything["handles"][2:4]
+    assert (await listed(f"?prefix={PREFIX}&pageSize=0"))["handles"] == []
+    for query in ("page=x", "pageSize=1001", "pageSize=--1", "page=-1x&pageSize=1"):
+        assert (await listed(f"?prefix={PREFIX}&{query}"))["responseCode"] == 4, query
+    assert (await shared.anybody.call("HEAD", f"/api/handles?prefix={PREFIX}", headers=who)).status == 200
+
+
+async def test_prefixes_are_listed_in_pages_too(shared: Node) -> None:
+    everything = (await shared.anybody.get("/api/prefixes")).json["prefixes"]
+    assert len(everything) > 2
+    pages = [(await shared.anybody.get(f"/api/prefixes?page={page}&pageSize=2")).json for page in (0, 1)]
+    assert [one["prefixes"] for one in pages] == [everything[:2], everything[2:4]]
+    assert {one["totalCount"] for one in pages} == {str(len(everything))}
+    assert (await shared.anybody.get("/api/prefixes?page=-1&pageSize=-1")).json["prefixes"] == everything
+    assert (await shared.anybody.get("/api/prefixes?pageSize=x")).status == 400
+
+
+async def test_too_many_names_are_asked_for_page_by_page(shared: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.handle.doors.COUNTED", 3)
+    names = [item(f"{PREFIX}/many-{number}") for number in range(4)]
+    await shared.operator.post("/api/v1/identifiers:batch", {"items": names})
+    refused = await shared.anybody.get(f"/api/handles?prefix={PREFIX}", headers=basic(ADMIN))
+    assert (refused.status, refused.json["errors"][0]["slug"]) == (400, "page-needed")
+    paged = await shared.anybody.get(f"/api/handles?prefix={PREFIX}&page=0&pageSize=2", headers=basic(ADMIN))
+    assert len(paged.json["handles"]) == 2
+
+
+async def test_what_is_served_elsewhere_is_not_said_to_exist(shared: Node) -> None:
+    """101 would be success to a client that registers once more after a timeout."""
+    await administer(shared.settings, "300:0.NA/20.500.77777", "other")
+    who, own = basic("300:0.NA/20.500.77777", "other"), {"hosting": "own-node", "service": "20.500.1/service"}
+    assert (await shared.operator.put("/api/v1/prefixes/20.500.77777/hosting", own)).status == 200
+    for method, body in (("PUT", [text_value(1, "A", "a")]), ("DELETE", None)):
+        answer = await shared.anybody.call(method, f"/api/handles/{at('20.500.77777/x')}", body, headers=who)
+        if method == "DELETE":
+            assert answer.json["responseCode"] == 100, "nothing is there"
+        else:
+            assert (answer.status, answer.json["responseCode"]) == (400, 301), answer.body
+
+
+async def test_who_reads_with_a_wrong_secret_is_told_the_code_of_it(shared: Node) -> None:
+    for who, code in (
+        (basic(ADMIN, "wrong"), 403),
+        (basic("399:0.NA/20.500.12345"), 400),
+        ({"Authorization": "Handle x"}, 402),
+    ):
+        answer = await shared.anybody.get(f"/api/handles/{at('0.NA/' + PREFIX)}", headers=who)
+        assert (answer.status, answer.json["responseCode"]) == (401, code)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*", "scripts of other sites read it"
+
+
+async def test_scripts_of_other_sites_may_administer(shared: Node) -> None:
+    for path in ("handles", "handles/", f"handles/{PREFIX}/x", "sessions", "sessions/", "sessions/this", "prefixes"):
+        allowed = await shared.anybody.call("OPTIONS", f"/api/{path}", headers={"Origin": "https://example.com"})
+        assert allowed.status == 204 and "Authorization" in allowed.headers["Access-Control-Allow-Headers"], path
 
 
 async def test_changes_at_once_are_judged_one_after_another(shared: Node) -> None:

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from redis.asyncio import Redis
 
-from core.handle.public_keys import jwk_of
+from core.handle.keys import key_from_json
+from core.handle.public_keys import jwk_of, public_key
 from core.tickets import KEPT_HERE, Tickets
 from tests.conftest import Servers, fresh_database
 from tests.handle_caller import SECRET, Tls, administer, basic, self_signed
@@ -167,6 +168,62 @@ async def test_a_session_by_public_key(node: Node) -> None:
     answer = await prove(node, {"sessionId": session, "cnonce": text(cnonce), "signature": text(signed), **who})
     assert answer.status == 200 and answer.json["id"] == BY_KEY
     assert (await put(node, "by-key", handle_header(sessionId=session))).status == 201
+
+
+async def test_browsers_begin_with_a_nonce_of_theirs_and_go_on_sending_what_proved_them(node: Node) -> None:
+    """As the browser's client does: the node proves itself, the header that proved a session comes with later requests too."""
+    cnonce = secrets.token_bytes(16)
+    begun = await node.anybody.post("/api/sessions/", headers=handle_header(cnonce=text(cnonce)))
+    assert begun.status == 201 and "authenticated" not in begun.json and begun.json["serverAlg"] == "SHA256"
+    site = (await node.anybody.get("/api/site")).json["servers"][0]["publicKey"]["value"]
+    key, nonce = public_key(key_from_json(site)), base64.b64decode(begun.json["nonce"])
+    assert isinstance(key, rsa.RSAPublicKey) and nonce[0] >= 0x80
+    key.verify(base64.b64decode(begun.json["serverSignature"]), nonce + cnonce, padding.PKCS1v15(), hashes.SHA256())
+    session, secret = begun.json["sessionId"], SECRET.encode()
+    digest = hashlib.sha1(secret + nonce + cnonce + secret).digest()
+    proving = handle_header(
+        sessionId=session, cnonce=text(cnonce), id=BY_SECRET, type="HS_SECKEY", alg="SHA1", signature=text(digest)
+    )
+    assert (await put(node, "browser", handle_header(sessionId=session, id=BY_SECRET))).status == 401, "proves nothing"
+    assert (await node.anybody.post("/api/sessions/this", headers=proving)).status == 401, "and the challenge is spent"
+    fresh, nonce = await begin(node)
+    digest = hashlib.sha1(secret + nonce + cnonce + secret).digest()
+    proving = handle_header(
+        sessionId=fresh, cnonce=text(cnonce), id=BY_SECRET, type="HS_SECKEY", alg="SHA1", signature=text(digest)
+    )
+    proved = await node.anybody.post("/api/sessions/this", headers=proving)
+    assert proved.status == 200 and proved.json["authenticated"] is True and proved.json["id"] == BY_SECRET
+    assert (await put(node, "browser", proving)).status == 201
+    assert (await node.anybody.post("/api/sessions/this", headers=proving)).status == 401, "it proves nothing again"
+    other = handle_header(sessionId=fresh, id=BY_KEY, type="HS_SECKEY", alg="SHA1", signature=text(digest))
+    assert (await put(node, "browser", other)).status == 401, "of somebody else"
+    assert (
+        await node.anybody.call("DELETE", "/api/sessions/this", headers=handle_header(sessionId=fresh))
+    ).status == 204
+    assert (await put(node, "browser", proving)).status == 401, "the session is over"
+
+
+async def test_a_session_is_proved_by_a_body_too(node: Node) -> None:
+    """As clients in Go and Java do."""
+    headers = {"X-Forwarded-Proto": "https", "Content-Type": "application/json"}
+    session, nonce = await begin(node)
+    said = proof(session, nonce, "PBKDF2-HMAC-SHA1") | {"id": BY_SECRET}
+    proved = await node.anybody.call("PUT", "/api/sessions/this", said, headers=headers)
+    assert proved.status == 200 and proved.json["authenticated"] is True
+    assert (await put(node, "by-body", handle_header(sessionId=session))).status == 201
+    named = await node.anybody.call("POST", "/api/sessions/this", {"sessionId": session}, headers=headers)
+    assert named.json["id"] == BY_SECRET
+    again, nonce = await begin(node)
+    wrong = proof(again, nonce, secret=b"guess") | {"id": BY_SECRET}
+    assert (await node.anybody.call("POST", "/api/sessions/this", wrong, headers=headers)).status == 401
+    for body in ({}, [], {"sessionId": "none"}):
+        assert (await node.anybody.call("POST", "/api/sessions/this", body, headers=headers)).status == 401
+    assert (await node.anybody.call("POST", "/api/sessions", {"cnonce": "AAAA"}, headers=headers)).json["serverAlg"]
+    large = {"sessionId": "x" * 20_000}
+    assert (await node.anybody.call("POST", "/api/sessions/this", large, headers=headers)).status == 413
+    in_body = {"sessionId": session, "values": ONE}
+    unproved = await node.anybody.call("PUT", f"/api/handles/{at(f'{PREFIX}/by-body')}", in_body, headers=headers)
+    assert unproved.status == 401, "a body speaks for sessions alone"
 
 
 async def test_secrets_are_taken_over_tls_or_on_this_machine_only(node: Node) -> None:

@@ -199,12 +199,11 @@ async def test_real_answers_are_as_described(node: Node) -> None:
     await walk("list", 200, query=f"?prefix={prefix}")
     await walk("list", 200, query=f"?prefix={prefix}&limit=1")
     await walk("list", 400, query="?limit=0")
-    await walk(
-        "revise",
-        200,
-        {"values": [text_value(1, "DESC", "new"), text_value(2, "K", "s", permissions="1100")]},
-        identifier=one,
-    )
+    until = {"ttl": "2027-01-31T10:00:00Z", "references": [{"handle": f"0.NA/{prefix}", "index": 300}]}
+    revised = [
+        text_value(1, "DESC", "new"), text_value(2, "K", "s", permissions="1100"), text_value(3, "UNTIL", "x", **until),
+    ]  # fmt: skip
+    await walk("revise", 200, {"values": revised}, identifier=one)
     await walk("revise", 412, {"values": [text_value(1, "DESC", "x")]}, identifier=one, headers={"If-Match": '"1"'})
     await walk("revise", 404, {"values": [text_value(1, "DESC", "x")]}, identifier=f"{prefix}/None")
     await walk("revise", 422, {"values": []}, identifier=one)
@@ -317,6 +316,7 @@ async def handle_administration(walk: Walk, prefix: str) -> None:
     session = {"headers": {"Authorization": f'Handle version="0", sessionId="{begun.json["sessionId"]}"'}}
     await walk("readHandleSession", 200, role="anybody", **session)
     await walk("proveHandleSession", 200, role="anybody", **session)
+    await walk("answerHandleSession", 200, role="anybody", **session)
     await walk("endHandleSession", 204, role="anybody", **session)
     await walk("endHandleSession", 401, role="anybody", **session)
     await walk("handleSite", 200, role="anybody")

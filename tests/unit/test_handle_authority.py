@@ -105,6 +105,14 @@ def test_bits_of_several_values_add_up_and_names_compare_canonically() -> None:
     assert unknown == {Named("0.NA/P", 300)}, "it may be a group"
 
 
+def test_index_0_is_whichever_key_of_that_handle() -> None:
+    """As deployed servers read it; the key at index 0 itself is nobody's."""
+    values = [admin(100, Named("0.na/p", 0), 0x010), admin(101, Named("0.NA/Q", 0), 0x020)]
+    assert powers_of(ME, values, {}, canonical)[0] == Power.MODIFY_VALUE
+    group = {Named("G/1", 200): [Named(ME.handle, 0)]}
+    assert powers_of(ME, [admin(100, Named("G/1", 200), 0x002)], group, canonical)[0] == Power.DELETE_HANDLE
+
+
 def test_groups_within_groups_are_followed_once_loops_end_and_depth_is_bounded() -> None:
     def group(number: int) -> Named:
         return Named(f"G/{number}", 200)

@@ -57,7 +57,9 @@ def test_recorded_answers_are_accepted_and_no_other_byte_is(data: str, answer: s
         (2, "SHA1", hashlib.sha1(SECRET + DATA + SECRET).digest()),
         (3, "SHA-256", hashlib.sha256(SECRET + DATA + SECRET).digest()),
         (0x12, "HMAC-SHA1", hmac.digest(SECRET, DATA, "sha1")),
+        (2, "sha", hashlib.sha1(SECRET + DATA + SECRET).digest()),
         (0x13, "hmac-sha256", hmac.digest(SECRET, DATA, "sha256")),
+        (0x13, "HmacSHA256", hmac.digest(SECRET, DATA, "sha256")),
     ],
 )
 def test_each_form_of_hash(kind: int, name: str, mac: bytes) -> None:
@@ -92,6 +94,13 @@ def test_stretching_is_bounded() -> None:
     for iterations, bits in ((MAX_ITERATIONS + 1, 160), (2**32 - 1, 160), (0, 160), (10, 0), (10, 2**31), (10, 7)):
         assert not check_secret_answer(SECRET, head + struct.pack(">II", iterations, bits) + tail, DATA)
     assert not check_named_answer(SECRET, "PBKDF2-HMAC-SHA1", bytes(20), DATA, None)
+    assert not check_named_answer(SECRET, "PBKDF2-HMAC-SHA1", stretched(SECRET, 2 * MAX_ITERATIONS)[1:], DATA)
+
+
+@pytest.mark.parametrize("name", ["PBKDF2-HMAC-SHA1", "pbkdf2withHmacSHA1", "PBKDF2HMACSHA1"])
+def test_the_parts_of_a_stretched_answer_may_come_together(name: str) -> None:
+    assert check_named_answer(SECRET, name, stretched(SECRET)[1:], DATA)
+    assert not check_named_answer(SECRET, name, stretched(SECRET)[1:-1], DATA)
 
 
 def test_the_secret_itself() -> None:
