@@ -113,6 +113,8 @@ def now() -> datetime:
 
 
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}  # errors too are read by scripts of other sites
+# Of a problem: caches may keep a 404, 405 or 410 that says nothing of it by their own rule (RFC 9110 §15.1).
+NOT_KEPT = {"Cache-Control": "no-store"}
 JSON = "application/json; charset=utf-8"
 
 
@@ -127,7 +129,9 @@ def json_of(data: object, status: int = 200, headers: Mapping[str, str] | None =
 def problem_of(ask: Ask, problem: Problem) -> Answer:
     """A problem as its document (RFC 9457)."""
     body = document(problem, language=ask.language, request_id=ask.request_id)
-    return Answer(problem.status, orjson.dumps(body), {"Content-Type": MEDIA_TYPE, **ANY_ORIGIN, **problem.headers})
+    return Answer(
+        problem.status, orjson.dumps(body), {"Content-Type": MEDIA_TYPE, **ANY_ORIGIN, **NOT_KEPT, **problem.headers}
+    )
 
 
 def request_id_of(sent: str | None) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from core.errors import IdentifierMalformed
 from core.schemes import Reading, read, speaks_gs1
+from core.schemes.gs1 import CANONICAL_HOME
 
 MAX_BYTES = 255
 MAX_PREFIX_BYTES = 64
@@ -172,6 +173,12 @@ def encode_path(identifier: str) -> str:
     such a part has its slashes escaped too.
     """
     return quote(identifier, safe="" if {".", ".."} & set(identifier.split("/")) else "/")
+
+
+def web_path(identifier: str) -> str:
+    """Where the web doors of a node have an identifier, as it is shown: a GS1 key at its Digital Link, another as it is written."""
+    key = identifier.removeprefix(CANONICAL_HOME)
+    return f"/{key}" if key != identifier else f"/{encode_path(identifier)}"
 
 
 def shorten(text: str, limit: int = 60) -> str:

@@ -25,7 +25,7 @@ from core.errors import (
     Problem,
     RequestMalformed,
 )
-from core.exchange import ANY_ORIGIN, Answer, Ask, json_body, request_id_of
+from core.exchange import ANY_ORIGIN, NOT_KEPT, Answer, Ask, json_body, request_id_of
 from core.exchange import now as now
 from core.identifier import Identifier, identifier_in_url
 from core.negotiation import language
@@ -226,7 +226,7 @@ def problem_document(request: web.Request, problem: Problem) -> web.Response:
     return web.Response(
         body=orjson.dumps(body),
         status=problem.status,
-        headers={"Content-Type": MEDIA_TYPE, **ANY_ORIGIN, **problem.headers},
+        headers={"Content-Type": MEDIA_TYPE, **ANY_ORIGIN, **NOT_KEPT, **problem.headers},
     )
 
 

@@ -244,6 +244,7 @@ async def _rooms(app: web.Application, settings: Settings, worker: int) -> Async
         _recursion(settings, bootstrap),
         settings.base_url,
         bootstrap,
+        settings.public_cache_seconds,
     )
     sessions = handle_administration(
         app,

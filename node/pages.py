@@ -12,15 +12,18 @@ from aiohttp import web
 from markupsafe import Markup, escape
 
 from core.errors import IdentifierMalformed, PageUnknown, Problem, all_problems
+from core.exchange import ANY_ORIGIN, NOT_KEPT
 from core.identifier import decode_path, encode_path, parse_identifier, shorten
 from core.negotiation import wants
 from core.page import Reader, html_response, page_environment, render_page
 from core.web import REQUEST_ID, preferred_language
 from node.reference import Reference, reference
 from node.texts import TEXTS
+from resolver.iiidap.doors import IIIDAP_BASE, iiidap_problem
 
 _PAGES = page_environment("node", "pages_html")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_BAR_CODE = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 _LONGEST_SHOWN = 300  # characters of a wrong identifier that are put back into the search box
 
 
@@ -46,7 +49,7 @@ async def lookup(request: web.Request) -> web.Response:
     """`GET /lookup?identifier=`: on to the identifier's page; malformed ones are explained on the start page, 400."""
     text = request.query.get("identifier", "").strip()
     try:
-        identifier = parse_identifier(_without_address(text, _base(request)))
+        identifier = parse_identifier(_scanned(text, _base(request)))
     except IdentifierMalformed as problem:
         if wants(request.headers.get("Accept", "")) == "json":
             raise
@@ -77,7 +80,10 @@ async def error_page(request: web.Request) -> web.Response:
 
 
 def problem_page(request: web.Request, problem: Problem) -> web.Response | None:
-    """A page for a browser; None for the API and for programs, which get the JSON document."""
+    """A page for a browser, and the form of IIIDAP below its address; None for the API and for programs, which get the JSON
+    document."""
+    if request.path.startswith(IIIDAP_BASE):
+        return iiidap_problem(problem)
     if request.path.startswith("/api/") or wants(request.headers.get("Accept", "")) != "html":
         return None
     withdrawn = problem.extra.get("withdrawn")
@@ -85,7 +91,7 @@ def problem_page(request: web.Request, problem: Problem) -> web.Response | None:
         request,
         "problem.html",
         problem.status,
-        problem.headers,
+        {**ANY_ORIGIN, **NOT_KEPT, **problem.headers},
         problem=problem,
         asked=_asked(request, problem),
         request_id=request.get(REQUEST_ID, ""),
@@ -118,6 +124,7 @@ def _inline(line: str) -> Markup:
 
 
 _PAGES.filters["prose"] = prose
+_PAGES.filters["inline"] = _inline
 
 
 def _page(
@@ -138,8 +145,11 @@ def _base(request: web.Request) -> str:
     return f"{request.scheme}://{host}"
 
 
-def _without_address(text: str, base: str) -> str:
-    """What a scanner gives is often the whole address on this node: take the identifier out of it."""
+def _scanned(text: str, base: str) -> str:
+    """What a scanner gives is often the whole address on this node: take the identifier out of it. Or the bare number of a bar
+    code, which is a GTIN."""
+    if _BAR_CODE.fullmatch(text):
+        return f"(01){text}"
     rest = text.removeprefix(f"{base}/")
     return text if rest == text else decode_path(rest.partition("?")[0].partition("#")[0])
 

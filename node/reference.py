@@ -19,6 +19,7 @@ import orjson
 from node.schema_table import Row, resolve, rows, sample, schema_name, type_text
 
 _BOTH = re.compile(r"(?P<en>[^\u3400-\u9fff]*[A-Za-z][^\u3400-\u9fff]*?)\s+(?P<zh>[\u3400-\u9fff].*)", re.DOTALL)
+_FIRST = re.compile(r"[。；：]|[.;:](?=\s|$)")
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 Json = dict[str, Any]
 
@@ -68,6 +69,20 @@ class Call:
     bodies: tuple[Body, ...]
     answers: tuple[Answer, ...]
     curl: str
+
+    @property
+    def heading(self) -> str:
+        """The first part of the summary, for the contents and above the call; not in the middle of code, nor a topic alone."""
+        for end in _FIRST.finditer(self.summary):
+            head = self.summary[: end.start()]
+            if head.count("`") % 2 == 0 and not (end[0] == ":" and " " not in head):
+                return head
+        return self.summary
+
+    @property
+    def more(self) -> str:
+        """What the summary says beyond that."""
+        return self.summary[len(self.heading) + 1 :].strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from resolver.ready_items import ReadyItems, found_item
 from resolver.recursion import filtered
 from resolver.referral import Referred, referral_answer
 from resolver.referring import count_referral
-from resolver.representations import headers_for, ready_answer
+from resolver.representations import headers_for, ready_answer, shown
 from resolver.room import Resolver, require_version
 from resolver.usage.tally import Door
 from resolver.wishes import Wishes, wishes_of
@@ -96,18 +96,9 @@ async def _looked_up(
     foreign: dict[int, Identifier] = {}
     for position, text in enumerate(asked):
         try:
-            identifier = parse_identifier(text)
-            keys[position] = resolver.key(identifier)
-        except _ONE_REFUSED as problem:
-            if isinstance(problem, NotResponsible) and resolver.recursion is not None:
-                foreign[position] = identifier
-            answers[position] = _refused(text, problem)
-        except Referred as referred:
-            count_referral(resolver, ask, Door.BATCH, referred)
-            answers[position] = _referred(text, referred)
-    if resolver.recursion is not None and foreign:
-        for position, said in (await ask_onwards(resolver.recursion, foreign)).items():
-            answers[position] = _foreign(asked[position], said)
+            keys[position] = resolver.key(parse_identifier(text))
+        except (*_ONE_REFUSED, Referred) as elsewhere:
+            answers[position] = _elsewhere(resolver, ask, text, elsewhere, position, foreign)
     entries = await resolver.find_many(list(keys.values()), wishes)
     for (position, key), entry in zip(keys.items(), entries, strict=True):
         text = asked[position]
@@ -117,11 +108,25 @@ async def _looked_up(
         resolver.count(ask, Door.BATCH, key, entry)
         try:
             answers[position] = await _batch_answer(resolver, viewer, text, entry, wishes)
-        except _ONE_REFUSED as problem:
-            answers[position] = _refused(text, problem)
-        except Referred as referred:
-            answers[position] = _referred(text, referred)
+        except (*_ONE_REFUSED, Referred) as elsewhere:
+            answers[position] = _elsewhere(resolver, ask, text, elsewhere, position, foreign)
+    if resolver.recursion is not None and foreign:
+        for position, said in (await ask_onwards(resolver.recursion, foreign)).items():
+            answers[position] = _foreign(asked[position], said, wishes)
     return answers
+
+
+def _elsewhere(
+    resolver: Resolver, ask: Ask, text: str, why: Exception, position: int, foreign: dict[int, Identifier]
+) -> dict[str, Any]:
+    """The item of what is not answered here, itself or where its aliases lead. What is foreign joins `foreign`, by position."""
+    if isinstance(why, Referred):
+        count_referral(resolver, ask, Door.BATCH, why)
+        return _referred(text, why)
+    assert isinstance(why, Problem)
+    if isinstance(why, NotResponsible) and resolver.recursion is not None:
+        foreign[position] = parse_identifier(str(why.extra["handle"]))
+    return _refused(text, why)
 
 
 def _of_store(wrong: Exception) -> StoreUnavailable:
@@ -158,20 +163,17 @@ async def _stream(request: web.Request, resolver: Resolver) -> web.StreamRespons
 
 
 async def _turns(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    """Lines in bounded lists; empty ones are passed over, and one that is too long ends where it is cut."""
-    waiting: list[bytes] = []
+    """Lines in bounded lists, each as soon as it is there: who waits for an answer before the next line gets it. Empty ones are
+    passed over, and one that is too long ends where it is cut."""
     rest = b""
     async for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")
         rest = rest[: _MAX_LINE + 1]
-        waiting += [line for line in (line.strip() for line in whole) if line]
-        while len(waiting) >= _AT_ONCE:
-            yield waiting[:_AT_ONCE]
-            del waiting[:_AT_ONCE]
+        waiting = [line for line in (line.strip() for line in whole) if line]
+        for begin in range(0, len(waiting), _AT_ONCE):
+            yield waiting[begin : begin + _AT_ONCE]
     if rest.strip():
-        waiting.append(rest.strip())
-    if waiting:
-        yield waiting
+        yield [rest.strip()]
 
 
 def _identifier_of(line: bytes) -> str:
@@ -197,16 +199,21 @@ async def _batch_answer(
     record = entry.record
     if record.withdrawn:
         return {"identifier": asked, "status": "withdrawn", **withdrawn_answer(record)}
-    if viewer is ANYBODY:
+    if viewer is ANYBODY and not (wishes.types or wishes.indexes):
         return found_item(asked, ready_answer(resolver, entry))
-    return {"identifier": asked, "status": "found", **handle_answer(record, resolver.values(record, viewer))}
+    return {"identifier": asked, "status": "found", **handle_answer(record, shown(resolver, viewer, record, wishes))}
 
 
-def _foreign(asked: str, said: Foreign) -> dict[str, Any]:
+def _foreign(asked: str, said: Foreign, wishes: Wishes) -> dict[str, Any]:
     """What another node said; no resolution of this one."""
     if isinstance(said, Problem):
         return _refused(asked, said)
-    return {"identifier": asked, "status": "found", **filtered(said, (), ()), "answered_by": "recursion"}
+    return {
+        "identifier": asked,
+        "status": "found",
+        **filtered(said, wishes.types, wishes.indexes),
+        "answered_by": "recursion",
+    }
 
 
 def _referred(asked: str, referred: Referred) -> dict[str, Any]:

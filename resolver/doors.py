@@ -22,15 +22,17 @@ from core.record import Record
 from core.visibility import ANYBODY, Viewer
 from core.web import REST_OF_PATH, ask_of, web_answer
 from resolver.administered import ADMINISTRATORS, is_administrators, seen_by
-from resolver.foreign_doors import foreign_one, shown_onwards
+from resolver.answers import public_values
+from resolver.foreign_doors import foreign_most, foreign_one, shown_onwards
 from resolver.gs1.doors import WELL_KNOWN, describe
+from resolver.keeping import OPEN, PRIVATE, open_for, seconds_kept
 from resolver.leading import canonical, lead, reach
 from resolver.memory import Entry
 from resolver.pages import page_tag, record_page, withdrawn_page
 from resolver.preflight import HANDLE_PATHS, preflight
 from resolver.referral import Referred, web_address
 from resolver.referring import MULTIPLE_CHOICES, count_referral, referral, referral_page, referring, with_site
-from resolver.representations import OPEN, PRIVATE, headers_for, headers_of, record_json, redirect_of, stale_header
+from resolver.representations import headers_for, headers_of, record_json, redirect_of, stale_header
 from resolver.room import Resolver
 from resolver.telling import explanation_of, info_of, rule_of
 from resolver.usage.tally import Door
@@ -44,17 +46,18 @@ RESOLVER: web.AppKey[Resolver] = web.AppKey("resolver", Resolver)
 
 
 def add_routes(app: web.Application) -> None:
-    """The catch-all comes last: whatever no other door takes is read as an identifier, but for mistakes under /api/."""
+    """The catch-all comes last: whatever no other door takes is read as an identifier, but for mistakes under /api/ and
+    /iiidap/."""
     app.router.add_get(f"{HANDLES}{{identifier:{REST_OF_PATH}}}", _handle_json)
     app.router.add_get(WELL_KNOWN, _gs1_resolver)
     for path in (
         f"{HANDLES}{{identifier:{REST_OF_PATH}}}",
         "/api/v1/resolve",
         *HANDLE_PATHS,
-        f"/{{identifier:(?!api/){REST_OF_PATH}}}",
+        f"/{{identifier:(?!api/|iiidap/){REST_OF_PATH}}}",
     ):
         app.router.add_route("OPTIONS", path, preflight)
-    app.router.add_get(f"/{{identifier:(?!api/){REST_OF_PATH}}}", _negotiated)
+    app.router.add_get(f"/{{identifier:(?!api/|iiidap/){REST_OF_PATH}}}", _negotiated)
 
 
 @referring(Door.HANDLE_JSON)
@@ -65,7 +68,8 @@ async def handle_json(resolver: Resolver, ask: Ask) -> Answer:
     if wishes.info or wishes.explain:
         return await _about(resolver, ask, Door.HANDLE_JSON, identifier, viewer, wishes)
     entry, aliases = await resolver.follow(await resolver.entry(ask, Door.HANDLE_JSON, identifier, wishes), wishes)
-    return canonical(record_json(resolver, ask, viewer, entry, wishes), entry, aliases)
+    most = resolver.most_kept(viewer, wishes, aliases)
+    return canonical(record_json(resolver, ask, viewer, entry, wishes, most, aliases), entry, aliases)
 
 
 @referring(Door.NEGOTIATED)
@@ -75,9 +79,11 @@ async def negotiated(resolver: Resolver, ask: Ask) -> Answer:
     viewer = await resolver.viewer(ask)
     if wishes.info or wishes.explain:
         return await _about(resolver, ask, Door.NEGOTIATED, identifier, viewer, wishes)
-    answer, entry, aliases = await lead(resolver, ask, identifier, viewer, wishes, headers_for(resolver, viewer))
-    moved = redirect_of(resolver, ask, entry) if answer is None and _may_redirect(ask) else False
-    return canonical(answer or moved or record_json(resolver, ask, viewer, entry, wishes), entry, aliases)
+    led = await lead(resolver, ask, identifier, viewer, wishes, headers_for(resolver, viewer))
+    answer, entry = led.answer, led.entry
+    moved = redirect_of(resolver, ask, entry, led.most) if answer is None and _may_redirect(ask) else False
+    told = answer or moved or record_json(resolver, ask, viewer, entry, wishes, led.most, led.aliases)
+    return canonical(told, entry, led.aliases)
 
 
 async def _about(
@@ -92,14 +98,15 @@ async def _about(
         linked = False
     if not wishes.explain:
         return await _informed(resolver, entry.record)
-    moved = redirect_of(resolver, ask, entry) if door is Door.NEGOTIATED and _may_redirect(ask) else False
+    moved = redirect_of(resolver, ask, entry, 0) if door is Door.NEGOTIATED and _may_redirect(ask) else False
     tier = "memory" if entry.stored_at < began and not wishes.authoritative else entry.origin
     return _explained(resolver, entry, tier, rule_of(ask, door, bool(moved), linked), aliases)
 
 
-def _explained(resolver: Resolver, entry: Entry, tier: str, rule: str, aliases: tuple[str, ...]) -> Answer:
+def _explained(resolver: Resolver, entry: Entry, tier: str, rule: str, aliases: tuple[Record, ...]) -> Answer:
     stale = resolver.lookup.stale_seconds
-    told = explanation_of(entry, tier, time.monotonic(), resolver.worker, rule, stale, aliases)
+    names = tuple(one.identifier for one in aliases)
+    told = explanation_of(entry, tier, time.monotonic(), resolver.worker, rule, stale, names)
     return json_of(told, headers=OPEN | {"Cache-Control": "no-store"})
 
 
@@ -128,7 +135,7 @@ async def _administered_json(
         entry, aliases = await resolver.follow(await resolver.entry(ask, Door.HANDLE_JSON, identifier, wishes), wishes)
         headers = {"ETag": entry.record.etag, **OPEN, **PRIVATE, **stale_header(resolver)}
         shown = await seen_by(administration, who, entry.record, wishes, headers)
-        return canonical(shown or record_json(resolver, ask, ANYBODY, entry, wishes), entry, aliases)
+        return canonical(shown or record_json(resolver, ask, ANYBODY, entry, wishes, 0, aliases), entry, aliases)
 
     return await told(resolver, ask)
 
@@ -145,7 +152,9 @@ async def _negotiated(request: web.Request) -> web.Response:
     except NotResponsible as problem:
         if resolver.recursion is None:
             raise
-        shown = await shown_onwards(resolver.recursion, ask, foreign_one(problem, ask, "/"), resolver.node_name)
+        foreign = foreign_one(problem, ask, "/")
+        most = foreign_most(resolver, ask, foreign, "/")
+        shown = await shown_onwards(resolver.recursion, ask, foreign, resolver.node_name, most)
         return web_answer(shown) if isinstance(shown, Answer) else shown
 
 
@@ -154,10 +163,11 @@ async def _for_browser(resolver: Resolver, ask: Ask) -> web.Response:
     viewer = await resolver.viewer(ask)
     if wishes.info or wishes.explain:
         return web_answer(await _about(resolver, ask, Door.NEGOTIATED, identifier, viewer, wishes))
-    answer, entry, aliases = await lead(resolver, ask, identifier, viewer, wishes, headers_for(resolver, viewer))
-    if there := answer or (_may_redirect(ask) and redirect_of(resolver, ask, entry)):
-        return web_answer(canonical(there, entry, aliases))
-    return await _page(resolver, ask, entry.record)
+    led = await lead(resolver, ask, identifier, viewer, wishes, headers_for(resolver, viewer))
+    entry = led.entry
+    if there := led.answer or (_may_redirect(ask) and redirect_of(resolver, ask, entry, led.most)):
+        return web_answer(canonical(there, entry, led.aliases))
+    return await _page(resolver, ask, entry.record, led.most)
 
 
 def _referred_page(resolver: Resolver, ask: Ask, referred: Referred) -> web.Response:
@@ -187,12 +197,15 @@ def _may_redirect(ask: Ask) -> bool:
     return wants(ask.headers.get("accept", "")) != "json" and not (ask.raw_query and "noredirect" in ask.query)
 
 
-async def _page(resolver: Resolver, ask: Ask, record: Record) -> web.Response:
+async def _page(resolver: Resolver, ask: Ask, record: Record, most: int) -> web.Response:
     """For people. Its tag is weak and of its whole text: a name, a template or a suspension changes it as a new version does."""
     headers = {**OPEN, **stale_header(resolver)}
     names, node, holder = resolver.directory, resolver.node_name, await resolver.holder(record)
     if record.withdrawn:
         return html_response(withdrawn_page(names, record, node, ask.language, ask.raw_query, holder), 410, headers)
+    prefix = names.prefix(record.key.partition("/")[0])
+    if prefix is None or not prefix.suspended:
+        headers |= open_for(seconds_kept(most, public_values(record)))
     page = record_page(names, record, node, ask.language, resolver.lookup.stale_seconds, ask.raw_query, holder)
     tag = page_tag(page, record.version, ask.language)
     headers["ETag"] = f"W/{tag}"

@@ -113,7 +113,7 @@ def _is_usual(entry: Entry) -> bool:
 
 def _negotiated_answer(resolver: Resolver, ask: Ask, entry: Entry) -> Answer:
     if wants(ask.headers.get("accept", "")) == "any":
-        return redirect_of(resolver, ask, entry) or ready_answer(resolver, entry)
+        return redirect_of(resolver, ask, entry, resolver.public_cache_seconds) or ready_answer(resolver, entry)
     return ready_answer(resolver, entry)
 
 

@@ -77,8 +77,15 @@ def curie_of(text: str) -> str:
 
 
 def links_of(values: Sequence[HandleValue], title: str) -> list[Link]:
-    """In order of index; what cannot be followed is left out. `title` is for links that have none of their own."""
-    found = [link for value in values if value.type.startswith(CURIE) and (link := _link(value, title)) is not None]
+    """In order of index; what cannot be followed is left out, and all default links but the first: there is exactly one.
+
+    `title` is for links that have none of their own.
+    """
+    found: list[Link] = []
+    for value in values:
+        link = link_of(value, title)
+        if link is not None and not (link.type == DEFAULT and any(other.type == DEFAULT for other in found)):
+            found.append(link)
     if not any(link.type == DEFAULT for link in found):
         plain = next((one for one in values if one.type == "URL" and _is_address(one.data)), None)
         if plain is not None:
@@ -135,8 +142,9 @@ def with_query(href: str, raw_query: str) -> str:
     return f"{address}{joint}{raw_query}{mark}{fragment}"
 
 
-def _link(value: HandleValue, title: str) -> Link | None:
-    if not isinstance(value.data, str):
+def link_of(value: HandleValue, title: str) -> Link | None:
+    """The link that a value is; None for a value of another kind, and for what cannot be followed."""
+    if not value.type.startswith(CURIE) or not isinstance(value.data, str):
         return None
     told: Any = {"href": value.data}
     if value.data.startswith("{"):

@@ -16,6 +16,7 @@ from core.access import Principal, require_owner
 from core.database import store_errors
 from core.directory import Directory
 from core.identifier import Identifier
+from core.record import record_from_row
 from core.shared_cache import SharedCache
 from core.sqlfiles import load_sql
 from resolver.memory import Memory
@@ -63,7 +64,7 @@ class Propagation:
         workers, asked = await self._ask_all(key)
         held = [shared, *(one["version"] for one in workers)]
         return {
-            "identifier": rows[0]["shown"],
+            "identifier": record_from_row(rows[0]).identifier,
             "postgresql": {"version": newest},
             "redis": {"version": shared, "available": self._cache.available and self._cache.corrected},
             "workers": sorted(workers, key=lambda one: (one["worker"], one["instance"])),

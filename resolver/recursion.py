@@ -13,7 +13,7 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from yarl import URL
 
 from core.errors import IdentifierUnknown, RecursionFailed
 from core.identifier import Identifier, encode_path
+from core.value_members import absolute_ttl
 from resolver.referral import site_address
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ MAX_HOPS = 6
 MAX_BYTES = 1024 * 1024
 _HOP_SECONDS, _WHOLE_SECONDS = 2.0, 5.0
 _MOST_FLIGHTS = 64
-_MOST_TTL, _NEGATIVE_SECONDS = 3_600.0, 5.0
+_MOST_TTL, _NEGATIVE_SECONDS = 3_600.0, 2.0
 _FAILURES, _BROKEN_SECONDS, _MOST_PEERS = 3, 10.0, 1_000
 _FOUND, _MISSING, _REFERRALS = (1, 200), 100, (302, 303)
 _ENTRY_BYTES = 500
@@ -42,10 +43,16 @@ _LONGEST_NAME = 2_048
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """What a peer said. `body` is None where there is no such identifier; `way` are the addresses that were asked."""
+    """What a peer said. `body` is None where there is no such identifier; `way` are the addresses that were asked; `until` is
+    how long that holds by its TTL (monotonic seconds)."""
 
     body: dict[str, Any] | None
     way: tuple[str, ...]
+    until: float = 0.0
+
+    def seconds_left(self, now: float, most: int) -> int:
+        """What is left of the TTL at `now`, in whole seconds, `most` at most."""
+        return max(0, min(most, int(self.until - now)))
 
 
 class _PeerFailed(Exception):
@@ -122,7 +129,10 @@ class Recursion:
                 f"{name} could not be resolved onwards: {why}", f"无法递归解析 {name}：{why}", handle=name, way=way,
                 responseCode=RecursionFailed.handle_code,
             ) from None  # fmt: skip
-        self._keep(name, found)
+        seconds = _NEGATIVE_SECONDS if found.body is None else _ttl_of(found.body, time.time())
+        found = replace(found, until=time.monotonic() + seconds)
+        if seconds > 0:
+            self._keep(name, found)
         return found
 
     async def _straight(self, name: str, prefix: str, way: list[str]) -> Foreign | None:
@@ -200,12 +210,11 @@ class Recursion:
 
     def _keep(self, name: str, found: Foreign) -> None:
         size = _ENTRY_BYTES + len(name) + (len(orjson.dumps(found.body)) if found.body else 0)
-        seconds = _NEGATIVE_SECONDS if found.body is None else _ttl_of(found.body)
-        if seconds <= 0 or size > self._cache_bytes:
+        if size > self._cache_bytes:
             return
         if (former := self._kept.pop(name, None)) is not None:
             self._used -= former[1]
-        self._kept[name] = (time.monotonic() + seconds, size, found)
+        self._kept[name] = (found.until, size, found)
         self._used += size
         while self._used > self._cache_bytes:
             self._used -= self._kept.popitem(last=False)[1][1]
@@ -219,11 +228,17 @@ def filtered(body: dict[str, Any], types: Collection[str], indexes: Collection[i
     return {"responseCode": 1 if values else 200, "handle": body.get("handle"), "values": values}
 
 
-def _ttl_of(body: dict[str, Any]) -> float:
-    """The least TTL of the values, an hour at most."""
+def _ttl_of(body: dict[str, Any], now: float) -> float:
+    """The least TTL of the values, an hour at most; `now` in unix seconds, for absolute ones. What nobody can read is no longer
+    than what is not there."""
     stated = [value.get("ttl") for value in body.get("values", []) if isinstance(value, dict)]
-    known = [float(ttl) for ttl in stated if isinstance(ttl, int) and ttl >= 0]
-    return min(*known, _MOST_TTL) if known else _NEGATIVE_SECONDS
+    return min((*(_seconds_of(ttl, now) for ttl in stated), _MOST_TTL)) if stated else _NEGATIVE_SECONDS
+
+
+def _seconds_of(ttl: Any, now: float) -> float:
+    if isinstance(ttl, str) and (expires_at := absolute_ttl(ttl)) is not None:
+        return max(expires_at - now, 0.0)
+    return float(ttl) if isinstance(ttl, int) and ttl >= 0 else _NEGATIVE_SECONDS
 
 
 def _site_of(said: dict[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from core.access import Prefix
-from core.identifier import Identifier, encode_path
+from core.identifier import Identifier, web_path
 
 SERVICE_REFERRAL, PREFIX_REFERRAL = 302, 303
 SITE_TYPE, SERVICE_TYPE = "HS_SITE.PREFIX", "HS_SERV"
@@ -57,7 +57,7 @@ def referral_answer(referred: Referred) -> dict[str, Any]:
 def web_address(referred: Referred) -> str | None:
     """Where a browser finds the identifier: at the first interface that answers queries over HTTPS, or else HTTP."""
     base = site_address(referred.site)
-    return f"{base}/{encode_path(str(referred.identifier))}" if base else None
+    return f"{base}{web_path(str(referred.identifier))}" if base else None
 
 
 def site_address(site: dict[str, Any]) -> str | None:

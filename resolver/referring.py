@@ -16,8 +16,11 @@ from core.handle.site import decode_site, site_as_json, site_from_json
 from core.identifier import parse_identifier
 from core.negotiation import wants
 from core.page import Reader, render_page
+from core.schemes import speaks_gs1
 from core.values import HandleValue
-from resolver.foreign_doors import OPEN, foreign_one, told_onwards
+from resolver.foreign_doors import foreign_most, foreign_one, told_onwards
+from resolver.keeping import OPEN
+from resolver.links import with_query
 from resolver.pages import PAGES
 from resolver.referral import Referred, endpoints, referral_answer, web_address
 from resolver.room import Resolver
@@ -42,8 +45,10 @@ def referring(door: Door) -> Callable[[_Door], _Door]:
             except NotResponsible as problem:
                 if resolver.recursion is None:
                     raise
-                foreign = foreign_one(problem, ask, "/api/handles/" if door is Door.HANDLE_JSON else "/")
-                return await told_onwards(resolver.recursion, ask, door, foreign)
+                before = "/api/handles/" if door is Door.HANDLE_JSON else "/"
+                foreign = foreign_one(problem, ask, before)
+                most = foreign_most(resolver, ask, foreign, before)
+                return await told_onwards(resolver.recursion, ask, door, foreign, most)
 
         return told
 
@@ -72,7 +77,8 @@ def referral(resolver: Resolver, ask: Ask, door: Door, referred: Referred) -> An
         web_address(referred) if door is Door.NEGOTIATED and wants(ask.headers.get("accept", "")) != "json" else None
     )
     if there is not None and not (ask.raw_query and "noredirect" in ask.query):
-        return Answer(302, b"", {"Location": there, **OPEN})
+        status = 307 if speaks_gs1(ask.raw_path[1:]) else 302  # as the other redirects of the door
+        return Answer(status, b"", {"Location": with_query(there, ask.raw_query), **OPEN})
     body = orjson.dumps(referral_answer(referred), option=orjson.OPT_INDENT_2 if wishes.pretty else 0)
     return json_bytes_of(body, MULTIPLE_CHOICES, OPEN)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from core.record import Record
 from core.values import HandleValue
 from core.visibility import ANYBODY, Viewer, visible
 from resolver.iiidap.bootstrap import Bootstrap
+from resolver.keeping import least_ttl
 from resolver.lookup import Lookup
 from resolver.memory import ALIAS, Entry
 from resolver.recursion import Recursion
@@ -38,7 +39,7 @@ MOST_ALIASES = 4
 @dataclass(frozen=True, slots=True)
 class Resolver:
     """What the doors need. `node_prefix` has ASCII letters in upper case; `base_url` is where users reach the node, empty
-    where nobody said."""
+    where nobody said; `public_cache_seconds` is how long caches outside may keep an answer at most."""
 
     lookup: Lookup
     directory: Directory
@@ -50,6 +51,7 @@ class Resolver:
     recursion: Recursion | None = None
     base_url: str = ""
     bootstrap: Bootstrap | None = None
+    public_cache_seconds: int = 0
 
     def key(self, identifier: Identifier) -> str:
         """The canonical key by the rule of the identifier's prefix.
@@ -142,9 +144,9 @@ class Resolver:
             return await self.lookup.find_many_newer(keys, 0 if wishes.authoritative else wishes.at_least)
         return await self.lookup.find_many(keys)
 
-    async def follow(self, entry: Entry, wishes: Wishes = PLAIN) -> tuple[Entry, tuple[str, ...]]:
-        """Where the aliases lead that begin at a record (RFC 3651 §3.2.5), and the identifiers on the way, none where it is
-        no alias. Only a public HS_ALIAS is followed; what is seen at the end is by the rules of what is there.
+    async def follow(self, entry: Entry, wishes: Wishes = PLAIN) -> tuple[Entry, tuple[Record, ...]]:
+        """Where the aliases lead that begin at a record (RFC 3651 §3.2.5), and the records on the way, none where it is no
+        alias. Only a public HS_ALIAS is followed; what is seen at the end is by the rules of what is there.
 
         Raises `AliasLoop` (also beyond `MOST_ALIASES`), `IdentifierUnknown`, `NotResponsible`, `PrefixNotAnswering`,
         `StoreUnavailable`.
@@ -163,7 +165,16 @@ class Resolver:
             if found is None:
                 raise unknown(named)
             entry = found
-        return entry, tuple(one.identifier for one in way)
+        return entry, tuple(way)
+
+    def most_kept(self, viewer: Viewer, wishes: Wishes, aliases: Iterable[Record] = ()) -> int:
+        """For how many seconds a cache outside may keep, at most, what this reader is told by way of these aliases; 0 for what
+        is one reader's, of one moment, or may be stale."""
+        of_this_moment = wishes.at_least or wishes.authoritative or self.lookup.stale_seconds
+        if not self.public_cache_seconds or viewer is not ANYBODY or of_this_moment:
+            return 0
+        on_the_way = (least_ttl(value for value in one.values if value.type == ALIAS) for one in aliases)
+        return min((self.public_cache_seconds, *on_the_way))
 
     def count(self, ask: Ask, door: Door, key: str, found: Entry | None) -> None:
         """One answered look-up. Prefixes that are nobody's share one line: strangers must not make the tally grow."""

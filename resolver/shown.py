@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -14,13 +14,23 @@ from core.template import Template
 from core.template_item import TemplateItem
 from core.values import HandleValue
 from resolver.answers import is_web_address
-from resolver.texts import TEXTS
+from resolver.links import link_of
+from resolver.texts import LINK_NAMES, TEXTS
 
 _SHOWN_CODED = 64  # characters of base64 or hex that a person is shown
 _TALL = 600  # characters of text after which it scrolls in its own box
 _LONGEST_NAME = 120
+_MOST_REFERENCES = 5  # of a value: more are for programs
 _NAME_TYPES = frozenset(("PRODUCT_NAME", "PRODUCTNAME", "NAME", "TITLE"))
 _NAME_LABELS = frozenset(("名称", "产品名称", "商品名称", "品名", "物料名称", "设备名称"))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedElsewhere:
+    """A value of another record, as a reference names it; `href` is empty where that is nothing to open here."""
+
+    text: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class ShownValue:
     text: str
     note: str = ""
     href: str = ""
+    references: tuple[NamedElsewhere, ...] = ()
 
     @property
     def tall(self) -> bool:
@@ -60,7 +71,11 @@ def name_value(values: Sequence[HandleValue], template: Template | None) -> Hand
 def shown_values(values: Sequence[HandleValue], template: Template | None, language: str) -> list[ShownValue]:
     """Values under the names that their template gives them, else under their types."""
     t, items = speaker(TEXTS, language), _items(template)
-    return [_shown(value, items.get((value.index, value.type)), language, t) for value in values]
+    shown = [_shown(value, items.get((value.index, value.type)), language, t) for value in values]
+    return [
+        replace(one, references=_references(value)) if value.references else one
+        for one, value in zip(shown, values, strict=True)
+    ]
 
 
 def _items(template: Template | None) -> dict[tuple[int, str], TemplateItem]:
@@ -75,6 +90,9 @@ def _shown(value: HandleValue, item: TemplateItem | None, language: str, t: Call
         return ShownValue(label, value.type, "json", text)
     if value.format in ("base64", "hex"):
         return _coded(value, data, label, t)
+    if (link := link_of(value, "")) is not None:
+        named = LINK_NAMES.get(value.type, (value.type, value.type))[language != "zh"]
+        return ShownValue(label if item else named, value.type, "link", link.title or data, href=link.href)
     if is_web_address(data):
         return ShownValue(label, value.type, "link", data, href=data)
     if item is None:
@@ -95,6 +113,12 @@ def _by_template(
     if item.data_type == "reference" and (href := _trace(data)):
         return ShownValue(label, kind, "link", data, href=href)
     return ShownValue(label, kind, "text", f"{data} {item.unit}" if item.unit else data)
+
+
+def _references(value: HandleValue) -> tuple[NamedElsewhere, ...]:
+    first = value.references[:_MOST_REFERENCES]
+    shown = tuple(NamedElsewhere(f"{index}:{handle}", _trace(handle)) for handle, index in first)
+    return shown if first == value.references else (*shown, NamedElsewhere("…", ""))
 
 
 def _trace(text: str) -> str:

@@ -20,6 +20,7 @@ TEXTS: Texts = {
         "需要更多信息时，请联系上述企业。",
         "If you need to know more, please ask the enterprise named above.",
     ),
+    "refers-to": ("引用", "Refers to"),
     "technical": ("技术信息（Handle 系统）", "Technical values (Handle system)"),
     "about": ("登记信息", "About this registration"),
     "created": ("注册时间", "Registered"),
@@ -71,4 +72,23 @@ TEXTS: Texts = {
     "no-reason": ("未说明", "Not given"),
     "successor": ("接替标识", "Successor"),
     "no-successor": ("无", "None"),
+}
+
+# What links of the GS1 vocabulary lead to, as people call it; others are shown by their type.
+LINK_NAMES: Texts = {
+    "gs1:defaultLink": ("产品主页", "Main page"),
+    "gs1:defaultLinkMulti": ("产品主页", "Main page"),
+    "gs1:pip": ("产品信息", "Product information"),
+    "gs1:traceability": ("追溯信息", "Traceability"),
+    "gs1:epcis": ("追溯事件（EPCIS）", "Traceability events (EPCIS)"),
+    "gs1:certificationInfo": ("认证信息", "Certification"),
+    "gs1:instructions": ("使用说明", "Instructions"),
+    "gs1:quickStartGuide": ("快速入门", "Quick start guide"),
+    "gs1:safetyInfo": ("安全信息", "Safety information"),
+    "gs1:recallStatus": ("召回情况", "Recall status"),
+    "gs1:serviceInfo": ("售后服务", "Service"),
+    "gs1:support": ("技术支持", "Support"),
+    "gs1:sustainabilityInfo": ("可持续发展信息", "Sustainability"),
+    "gs1:registerProduct": ("产品登记", "Register the product"),
+    "gs1:hasRetailers": ("销售商", "Retailers"),
 }

@@ -124,9 +124,12 @@ def _require_order(key: PrimaryKey, named: list[str]) -> None:
     for group in key.sequences:
         if [ai for ai in group if ai in named] == named:
             return
-    allowed = " / ".join(", ".join(group) for group in key.sequences if group) or "–"
-    en = f"({key.ai}) takes these qualifiers only, in this order: {allowed}"
-    raise _wrong("gs1-qualifier-order", en, f"（{key.ai}）只能按此顺序带限定符：{allowed}")
+    allowed = " / ".join(", ".join(group) for group in key.sequences if group)
+    en, zh = f"({key.ai}) takes no qualifiers", f"（{key.ai}）不带限定符"
+    if allowed:
+        en = f"({key.ai}) takes these qualifiers only, in this order: {allowed}"
+        zh = f"（{key.ai}）只能按此顺序带限定符：{allowed}"
+    raise _wrong("gs1-qualifier-order", en, zh)
 
 
 def _checked(key: PrimaryKey, value: str) -> str:

@@ -36,6 +36,14 @@ class StoringSettings(BaseSettings):
         ge=0,
         le=86_400,
     )
+    public_cache_seconds: int = setting(
+        0,
+        "How long caches outside the node may keep a public answer, at most; within that the TTL of the values decides, what is kept "
+        "may be as old, and what others answer from it is not counted; 0: they ask each time",
+        "外部缓存保留公开应答的最长时间（秒）；在此范围内以值的 TTL 为准，期间内容可能陈旧，且由其代答的解析不计数；0 表示每次都须向本节点确认",
+        ge=0,
+        le=86_400,
+    )
     restore_grace_days: int = setting(
         30, "How long a withdrawn identifier can be restored", "注销后多少天内可以恢复", ge=0, le=3_650
     )

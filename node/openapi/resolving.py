@@ -63,10 +63,31 @@ def resolving() -> Schema:
             "ignore_aliases", TEXT, "`true`: the record itself, were it an alias", "`true` 时返回记录本身，不跟随别名"
         ),
     ]
+    choosing = [
+        query(
+            "type",
+            {"type": "array", "items": TEXT},
+            "Only values of these types; `T.` takes subtypes too",
+            "仅返回这些类型的值；写作 `T.` 时包含其子类型",
+        ),
+        query(
+            "index",
+            {"type": "array", "items": WHOLE},
+            "Or with these indexes; with types, a union",
+            "返回这些索引的值；与 `type` 同用时取并集",
+        ),
+    ]
+    public_only = query(
+        "publicOnly", TEXT, "`true`: with a key too, only what anybody sees", "`true` 时即使带密钥也只返回公开值"
+    )
     asked = [
         query("pretty", TEXT, "Present: indented", "带上此参数时缩进输出"),
+        public_only,
         query(
-            "publicOnly", TEXT, "`true`: with a key too, only what anybody sees", "`true` 时即使带密钥也只返回公开值"
+            "doNotRefer",
+            TEXT,
+            "Present: refused where another node would be named",
+            "带上此参数时，若须指引到其他节点则直接拒绝",
         ),
         *freshness,
         query(
@@ -109,18 +130,7 @@ def resolving() -> Schema:
                 parameters=[
                     path(),
                     *asked,
-                    query(
-                        "type",
-                        {"type": "array", "items": TEXT},
-                        "Only values of these types; `T.` takes subtypes too",
-                        "仅返回这些类型的值；写作 `T.` 时包含其子类型",
-                    ),
-                    query(
-                        "index",
-                        {"type": "array", "items": WHOLE},
-                        "Or with these indexes; with types, a union",
-                        "返回这些索引的值；与 `type` 同用时取并集",
-                    ),
+                    *choosing,
                     query(
                         "cert",
                         TEXT,
@@ -195,7 +205,7 @@ def resolving() -> Schema:
                     "400": problem("A parameter cannot be understood", "参数无法解析"),
                     "422": problem("Not such a list", "不是符合要求的列表"),
                 },
-                parameters=freshness,
+                parameters=[*choosing, public_only, *freshness],
                 body=object_(
                     {"identifiers": list_(TEXT, MAX_RESOLVE)}, example={"identifiers": [EXAMPLE, "88.118.8/unknown"]}
                 ),

@@ -12,6 +12,7 @@ from aiohttp import web
 from core.errors import IdentifierGone, IdentifierMalformed, NotResponsible
 from core.exchange import ANY_ORIGIN, Answer, Ask
 from core.identifier import SchemeIdentifier
+from core.record import Record
 from core.schemes import primary_keys
 from core.schemes.gs1 import CANONICAL_HOME, Gs1Key, read_key
 from core.visibility import Viewer
@@ -32,7 +33,7 @@ class Held(NamedTuple):
 
     level: Gs1Key
     entry: Entry
-    aliases: tuple[str, ...]
+    aliases: tuple[Record, ...]
 
 
 def describe(request: web.Request, name: str, root: str) -> web.Response:

@@ -35,14 +35,16 @@ from resolver.iiidap.body import (
 from resolver.iiidap.bootstrap import Bootstrap
 from resolver.iiidap.query import in_path, read_name, read_pattern, read_prefix
 from resolver.iiidap.store import RegistrationData, others_of
+from resolver.preflight import preflight
 
-_BASE = "/iiidap/"
+IIIDAP_BASE = "/iiidap/"
 _HEADERS = {
     "Content-Type": MEDIA_TYPE,
     "Access-Control-Allow-Origin": "*",
     "Cache-Control": "no-cache",
     "Vary": "Authorization",
 }
+_OF_ONE_READER = {"Cache-Control": "private, no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,21 @@ _Handler = Callable[[web.Request, Ask], Awaitable[web.Response]]
 
 
 def add_routes(app: web.Application) -> None:
-    app.router.add_get(f"{_BASE}identifier/{{prefix:{REST_OF_PATH}}}", _told(by_identifier))
-    app.router.add_get(f"{_BASE}name/{{name:{REST_OF_PATH}}}", _told(by_name))
-    app.router.add_get(f"{_BASE}names", _told(by_pattern))
-    app.router.add_get(f"{_BASE}help", _told(get_help))
+    for path, handler in (
+        (f"identifier/{{prefix:{REST_OF_PATH}}}", by_identifier),
+        (f"name/{{name:{REST_OF_PATH}}}", by_name),
+        ("names", by_pattern),
+        ("help", get_help),
+    ):
+        app.router.add_get(f"{IIIDAP_BASE}{path}", _told(handler))
+        app.router.add_route("OPTIONS", f"{IIIDAP_BASE}{path}", preflight)
 
 
 async def by_identifier(request: web.Request, ask: Ask) -> web.Response:
     """`identifier/{prefix}`. Errors: `IdentifierMalformed`, `PrefixUnknown`, `RateLimited`, those of a key."""
     iiidap, principal = request.app[IIIDAP], await _principal(request, ask)
     _charge(iiidap.lookups, principal, ask)
-    prefix = read_prefix(ask.raw_path.removeprefix(f"{_BASE}identifier/"))
+    prefix = read_prefix(ask.raw_path.removeprefix(f"{IIIDAP_BASE}identifier/"))
     found = await iiidap.data.of_prefix(prefix)
     if found is None:
         if (elsewhere := _elsewhere(request, iiidap, prefix)) is not None:
@@ -86,7 +92,7 @@ async def by_name(request: web.Request, ask: Ask) -> web.Response:
     """`name/{name}`. Errors: `IdentifierMalformed`, `ParameterInvalid`, `EnterpriseUnknown`, `RateLimited`."""
     iiidap, principal = request.app[IIIDAP], await _principal(request, ask)
     _charge(iiidap.lookups, principal, ask)
-    found = await iiidap.data.of_name(read_name(ask.raw_path.removeprefix(f"{_BASE}name/")))
+    found = await iiidap.data.of_name(read_name(ask.raw_path.removeprefix(f"{IIIDAP_BASE}name/")))
     if not found:
         raise EnterpriseUnknown("No node has this name", "未找到与查询相符的节点")
     return await _whole(iiidap, principal, found[0], others_of(found[0], found))
@@ -120,14 +126,23 @@ def _told(handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]
     @functools.wraps(handler)
     async def tell(request: web.Request) -> web.Response:
         try:
-            return await handler(request, ask_of(request))
+            told = await handler(request, ask_of(request))
         except Problem as problem:
-            headers = dict(problem.headers)
-            if problem.status == 401 and _is_safe(request):
-                headers["WWW-Authenticate"] = 'Basic realm="iiidap", charset="UTF-8"'
-            return _answer(error_body(problem), problem.status, headers)
+            told = iiidap_problem(problem)
+            if problem.status == 401:
+                told.headers.setdefault("WWW-Authenticate", 'Bearer realm="iiidap"')
+                if _is_safe(request):
+                    told.headers["WWW-Authenticate"] = 'Basic realm="iiidap", charset="UTF-8"'
+        if "Authorization" in request.headers:
+            told.headers.update(_OF_ONE_READER)
+        return told
 
     return tell
+
+
+def iiidap_problem(problem: Problem) -> web.Response:
+    """Also what no door below `/iiidap/` takes: another method, another path."""
+    return _answer(error_body(problem), problem.status, dict(problem.headers))
 
 
 async def _whole(iiidap: Iiidap, principal: Principal | None, found: Registration, others: list[str]) -> web.Response:

@@ -42,7 +42,9 @@ def read_pattern(raw_query: str) -> NamePattern:
     text = _bounded(unicodedata.normalize("NFC", decode_path(raw.replace("+", " "))))
     stem, star, rest = text.partition("*")
     if star and (rest or not stem):
-        raise PatternUnsupported()
+        raise PatternUnsupported(
+            "a name may end in one `*`, after at least one character", "名称末尾可有一个 *，其前至少一个字符"
+        )
     return NamePattern(stem, bool(star))
 
 

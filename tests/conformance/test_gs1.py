@@ -24,3 +24,8 @@ def test_what_breaks_a_rule_is_refused_for_that_rule(vector: dict[str, Any]) -> 
     with pytest.raises(IdentifierMalformed) as refused:
         read_key(vector["text"])
     assert refused.value.reason == vector["reason"]
+
+
+def test_a_key_without_qualifiers_says_so() -> None:
+    with pytest.raises(IdentifierMalformed, match="takes no qualifiers"):
+        read_key("/8004/9506000ABC/21/1")

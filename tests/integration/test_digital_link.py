@@ -110,6 +110,15 @@ async def test_the_linkset_has_every_level_and_full_relation_names(
     assert VOC + "hasRetailers" not in item
 
 
+async def test_there_is_exactly_one_default_link(node: Node) -> None:
+    """Whatever the record says: two would be two answers to one question."""
+    await grant(node, "gs1", "9506000")
+    defaults = [text_value(index, "gs1:defaultLink", f"https://example.com/{index}") for index in (1, 2)]
+    await register(node, f"01/{GTIN}", *defaults)
+    [told] = (await get(node, f"/01/{GTIN}?linkType=linkset")).json["linkset"]
+    assert [one["href"] for one in told[VOC + "defaultLink"]] == ["https://example.com/1"]
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status", "slug"),
     [
@@ -128,6 +137,9 @@ async def test_what_cannot_be_served_is_said_plainly(
 ) -> None:
     answer = await get(shop, path, **headers)
     assert (answer.status, answer.json["type"]) == (status, f"/errors/{slug}")
+    if not headers:  # for people a page, which other sites may read too
+        page = await get(shop, path, **CHROME)
+        assert (page.status, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
 
 
 async def test_a_withdrawn_serial_is_gone_and_does_not_lead_to_its_lot(shop: Node) -> None:
@@ -224,7 +236,9 @@ async def test_an_alias_leads_to_what_it_stands_for_and_says_so(shop: Node) -> N
         for _ in range(2):
             answer = await get(shop, path, **JSON)
             assert (answer.status, answer.json["handle"]) == (200, target)
-            assert answer.headers["Link"].endswith('>; rel="canonical"')
+            assert answer.headers["Link"].endswith(f'</01/{GTIN}>; rel="canonical"')
+    links = await get(shop, f"/{alias}", **LINKSET)
+    assert links.json["linkset"][0]["anchor"] == target, "wherever it was asked for"
     told = await get(shop, f"/api/handles/{alias}?explain")
     assert (told.json["identifier"], told.json["aliases"]) == (target, [alias])
     itself = await get(shop, f"/api/handles/{alias}?ignore_aliases=true")
@@ -232,6 +246,25 @@ async def test_an_alias_leads_to_what_it_stands_for_and_says_so(shop: Node) -> N
     batch = await shop.anybody.post("/api/v1/resolve", [alias])
     assert batch.json["items"][0]["handle"] == target
     assert (await get(shop, f"/{alias}", Accept=CHROME["Accept"])).status in (200, 302)
+
+
+async def test_an_alias_that_was_turned_is_not_taken_for_what_it_was(node: Node) -> None:
+    """Both records have the version 1, so that alone tells nothing apart."""
+    names = [await register(node, f"{node.prefix}/{name}", text_value(1, "NOTE", name)) for name in ("one", "other")]
+    alias = await register(node, f"{node.prefix}/alias", text_value(1, "HS_ALIAS", names[0]))
+    await grant(node, "gs1", "9506000")
+    key = (await register(node, f"01/{GTIN}", text_value(1, "HS_ALIAS", names[0]))).removeprefix("https://id.gs1.org/")
+    doors = (f"/api/handles/{alias}", f"/{alias}", f"/{key}")  # the last without a link: the record is the answer
+    held = [(await get(node, door)).headers["ETag"] for door in doors]
+    for door, tag in zip(doors, held, strict=True):
+        assert (await get(node, door, **{"If-None-Match": tag})).status == 304
+        assert (await get(node, door, **{"If-None-Match": '"1"'})).status == 200, "the tag of the record itself"
+    for turned in (quote(alias, safe=""), key):
+        values = [text_value(1, "HS_ALIAS", names[1])]
+        assert (await node.operator.put(f"/api/v1/identifiers/{turned}", {"values": values})).status == 200
+    for door, tag in zip(doors, held, strict=True):
+        again = await get(node, door, **{"If-None-Match": tag})
+        assert (again.status, again.json["handle"]) == (200, names[1])
 
 
 async def test_the_resolver_names_its_public_address_where_it_has_one(

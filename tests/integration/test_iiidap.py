@@ -59,6 +59,8 @@ async def test_who_asks_decides_what_is_shown(settled: Node) -> None:
     partner = valid(await ask(node.partner, "identifier/88.118.600"), "node")
     assert set(partner["node"]) == {"name", "type", "nature", "subType", "address"}
     assert valid(await ask(node.stranger, "identifier/88.118.600"), "node")["node"] == partner["node"]
+    for api in (owner, node.operator, node.partner):
+        assert (await ask(api, "identifier/88.118.600")).headers["Cache-Control"] == "private, no-store"
     for api in (owner, node.operator):
         assert "13965757203" not in (await ask(api, "identifier/88.118.600")).body.decode()
         whole = valid(await ask(api, "identifier/88.118.600"), "node")
@@ -84,7 +86,8 @@ async def test_what_cannot_be_read_is_400(settled: Node, path: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*a", "a*b", "a**", "*"])
 async def test_other_patterns_are_422(settled: Node, pattern: str) -> None:
-    valid(await ask(settled.anybody, f"names?name={pattern}"), "error", 422)
+    told = valid(await ask(settled.anybody, f"names?name={pattern}"), "error", 422)
+    assert told["description"] != [told["title"]], "and says which ones are served"
 
 
 async def test_names_compare_without_width_and_case(settled: Node) -> None:
@@ -124,7 +127,11 @@ async def test_only_get_and_head(settled: Node) -> None:
         head = await settled.anybody.call("HEAD", f"/iiidap/{path}")
         assert (head.status, head.body) == (200, b"")
         refused = await settled.anybody.post(f"/iiidap/{path}", {})
-        assert refused.status == 405 and "GET" in refused.headers["Allow"]
+        valid(refused, "error", 405)
+        assert "GET" in refused.headers["Allow"]
+    for path in ("", "nothing", "identifier/", "nothing/x"):
+        valid(await ask(settled.anybody, path), "error", 404)
+    assert (await settled.anybody.call("OPTIONS", f"/iiidap/identifier/{settled.prefix}")).status == 204
     assert (await settled.anybody.call("HEAD", "/iiidap/identifier/88.118.9999")).status == 404
     valid(await ask(settled.anybody, "help"), "help")
 
@@ -134,6 +141,7 @@ async def test_basic_is_for_tls_only(settled: Node) -> None:
     sent = base64.b64encode(f"{settled.owner.key.split('_')[1]}:{settled.owner.key}".encode()).decode()
     refused = await ask(settled.anybody, f"identifier/{settled.prefix}", headers={"Authorization": f"Basic {sent}"})
     valid(refused, "error", 401)
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer"), "what is taken here"
     wrong = await ask(settled.anybody.with_key("bj_wrong"), f"identifier/{settled.prefix}")
     valid(wrong, "error", 401)
     assert wrong.headers["WWW-Authenticate"].startswith("Bearer")

@@ -31,6 +31,9 @@ async def test_one_worker_and_its_caches(node: Node) -> None:
     told = (await node.owner.get(path_of(name))).json
     assert told["postgresql"]["version"] == 2 and told["workers"][0]["version"] in (None, 2)
     assert told["current"], "what is acknowledged is gone from the worker that wrote it"
+    for spelt in (name, f"{node.prefix}/X-1"):  # as it was registered; the second in the canonical spelling
+        await node.owner.post("/api/v1/identifiers", item(spelt))
+        assert (await node.owner.get(path_of(spelt.lower()))).json["identifier"] == spelt
 
 
 async def test_an_identifier_may_be_called_so(node: Node) -> None:

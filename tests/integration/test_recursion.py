@@ -28,7 +28,10 @@ FOUND = {
     "responseCode": 1, "handle": str(NAME),
     "values": [
         {"index": 1, "type": "URL", "data": {"format": "string", "value": "https://example.com/"}, "ttl": 60},
-        {"index": 2, "type": "DESC", "data": {"format": "string", "value": "there"}, "ttl": 60},
+        {
+            "index": 2, "type": "DESC", "data": {"format": "string", "value": "there"}, "ttl": "2100-01-01T00:00:00Z",
+            "references": [{"handle": "20.500.1/y", "index": 3}],
+        },
     ],
 }  # fmt: skip
 Say = Callable[[web.Request], Any]
@@ -132,10 +135,17 @@ async def test_a_foreign_identifier_has_the_forms_of_an_own_one(
         recursion=True,
         top_level_url=top,
         recursion_private_addresses=True,
+        public_cache_seconds=600,
     )
     async with worker_here(settings) as base_url:
         node = await take_aboard(settings, Api(base_url, session))
         anybody, named, linked = node.anybody, "/20.500.1/x%20y", "/20.500.1/linked"
+        for accept in ("*/*", "application/json", "text/html"):
+            for query in ("", "?noredirect"):
+                kept = (await anybody.get(named + query, headers={"Accept": accept})).headers["Cache-Control"]
+                assert 50 <= int(kept.removeprefix("public, max-age=")) <= 60, "what is left of the TTL"
+                asked = {"Accept": accept, "If-Version-At-Least": "1"}
+                assert (await anybody.get(named + query, headers=asked)).headers["Cache-Control"] == "no-cache"
         for headers in (BROWSER, {"Accept": "*/*"}):
             moved = await anybody.get(named, headers=headers)
             assert (moved.status, moved.headers["Location"]) == (302, SITE)
@@ -158,7 +168,14 @@ async def test_a_foreign_identifier_has_the_forms_of_an_own_one(
         wish = {"identifier": f"{node.prefix}/alias", "values": [alias]}
         assert (await node.owner.post("/api/v1/identifiers", wish)).status == 201
         followed = await anybody.get(f"/{node.prefix}/alias", headers={"Accept": "application/json"})
+        assert followed.headers["Cache-Control"] == "no-cache", "the alias may be turned"
         assert followed.json["handle"] == "20.500.1/linked", "where the alias leads is asked for, not the alias"
+        names = [f"{node.prefix}/alias", "20.500.1/nobody", "20.500.1/linked"]
+        batch = (await anybody.post("/api/v1/resolve", names)).json["items"]
+        assert [one["status"] for one in batch] == ["found", "unknown", "found"], "in a batch too"
+        assert batch[0] == batch[2] | {"identifier": names[0]} and batch[0]["handle"] == "20.500.1/linked"
+        kept = (await anybody.post("/api/v1/resolve?ignore_aliases=1", names[:1])).json["items"]
+        assert [value["type"] for value in kept[0]["values"]] == ["HS_ALIAS"]
 
 
 async def test_a_top_level_that_cannot_be_asked_is_told_to_people_on_a_page(
@@ -189,6 +206,14 @@ async def test_what_is_not_there_is_remembered_for_a_moment(peers: Peers) -> Non
         with pytest.raises(IdentifierUnknown):
             await onward.resolve(NAME)
     assert len(peers.asked) == 1
+
+
+@pytest.mark.parametrize(("ttl", "asked"), [("2001-09-09T01:46:40Z", 2), ("2100-01-01T00:00:00Z", 1), (0, 2), (60, 1)])
+async def test_what_ended_at_a_time_gone_by_is_not_kept(peers: Peers, ttl: int | str, asked: int) -> None:
+    said = FOUND | {"values": [FOUND["values"][0] | {"ttl": ttl}]}
+    onward = recursion(await peers.start(lambda request: said))
+    assert [(await onward.resolve(NAME)).body for _ in range(2)] == [said] * 2, "answered all the same"
+    assert len(peers.asked) == asked
 
 
 async def test_many_at_once_ask_once(peers: Peers) -> None:
@@ -305,7 +330,11 @@ async def test_a_handle_client_is_resolved_onwards_where_it_asks_for_it(
             [answer] = await connection.ask(asked)
             assert answer.header.code == code
             if indexes:
-                assert [value.index for value in decode_valued(answer.body).values] == indexes
+                values = decode_valued(answer.body).values
+                assert [value.index for value in values] == indexes
+                assert [(value.ttl_type, value.ttl, value.references) for value in values] == [
+                    (0, 60, ()), (1, 4_102_444_800, (("20.500.1/y", 3),)),
+                ][: len(indexes)]  # fmt: skip
 
 
 async def test_a_service_is_looked_up_from_the_top_and_its_site_asked(peers: Peers) -> None:

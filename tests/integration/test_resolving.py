@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -57,6 +59,34 @@ async def test_values_are_chosen_by_type_and_index_and_private_ones_never(
     assert answer.json["responseCode"] == (1 if indexes else 200)
     assert [value["index"] for value in answer.json["values"]] == indexes
     assert SECRET.encode() not in answer.body
+
+
+async def test_a_batch_gives_what_is_asked_for_of_each(node: Node) -> None:
+    identifier = await full(node)
+    for query, indexes in (("?type=T.", [2, 3]), ("?index=1&type=TX", [1, 4]), ("?type=NOPE", [])):
+        alone = (await node.anybody.get(f"/api/handles/{identifier}{query}")).json
+        for _ in range(2):
+            [said] = (await node.anybody.post(f"/api/v1/resolve{query}", [identifier])).json["items"]
+            assert said == alone | {"identifier": identifier, "status": "found"}
+        assert [value["index"] for value in said["values"]] == indexes
+    [public] = (await node.owner.post("/api/v1/resolve?publicOnly=true", [identifier])).json["items"]
+    assert public["values"] == (await node.anybody.get(f"/api/handles/{identifier}")).json["values"]
+
+
+async def test_lines_are_answered_as_they_come(node: Node) -> None:
+    """Whoever waits for an answer before the next line gets it; the body goes on."""
+    identifier = await full(node)
+    url = urlsplit(node.anybody.base_url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    head = b"POST /api/v1/resolve HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+    line = f"{identifier}\n".encode()
+    writer.write(head)
+    for _ in range(3):
+        writer.write(b"%x\r\n%b\r\n" % (len(line), line))
+        await asyncio.wait_for(reader.readuntil(b'"status":"found"'), 5)
+    writer.write(b"0\r\n\r\n")
+    assert b'{"summary":{"lines":3}}' in await asyncio.wait_for(reader.readuntil(b"}}\n"), 5)
+    writer.close()
 
 
 @pytest.mark.parametrize("index", ["0", "-1", "x", "1.0", "4294967296", "%C2%B2", "", "000000000001" + "9" * 5000])

@@ -128,6 +128,17 @@ async def test_private_answers_are_not_for_shared_caches(node: Node, identifier:
     ).status == 401
 
 
+async def test_what_was_held_before_a_grant_is_not_said_to_be_unchanged(node: Node, identifier: str) -> None:
+    """A grant changes no version, so who asks with a key is sent the whole."""
+    door = "/api/handles/" + at(identifier)
+    held = {"If-None-Match": (await node.partner.get(door)).headers["ETag"]}
+    assert (await node.anybody.get(door, headers=held)).status == 304
+    body = {"identifier": identifier, "to": {"key_id": await key_id(node.partner.key)}}
+    assert (await node.owner.post("/api/v1/grants", body)).status == 201
+    told = await node.partner.get(door, headers=held)
+    assert told.status == 200 and {value["index"] for value in told.json["values"]} == GRANTED
+
+
 async def test_only_the_owner_grants(node: Node, identifier: str) -> None:
     body = {"identifier": identifier, "to": {"key_id": await key_id(node.partner.key)}}
     assert [

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -123,7 +124,8 @@ async def test_no_outside_address_but_in_values(client: TestClient, path: str) -
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_hostile_identifiers_and_values_stay_text(language: str) -> None:
     values = [HandleValue(1, HOSTILE, HOSTILE), HandleValue(2, "URL", "javascript:alert(1)"),
-              HandleValue(3, "HS_SITE", {"</pre><script>": HOSTILE}, "site"), HandleValue(4, "X", HOSTILE, "hex")]  # fmt: skip
+              HandleValue(3, "HS_SITE", {"</pre><script>": HOSTILE}, "site"), HandleValue(4, "X", HOSTILE, "hex"),
+              HandleValue(5, "X", "y", references=((HOSTILE, 1), (f"a/{HOSTILE}", 2)))]  # fmt: skip
     hostile = record(f"88.118.8/{HOSTILE}", values)
     page = record_page(
         PaperNames(), hostile, HOSTILE, language, 0, f"x={quote(HOSTILE)}&lang={quote(HOSTILE)}", HOSTILE
@@ -219,8 +221,9 @@ def test_a_language_link_keeps_the_query_and_does_not_leave_the_page() -> None:
 
 @pytest.mark.parametrize(
     ("identifier", "path"),
-    [("88.118/a b#c?d%e+f&gΩ/h", "88.118/a%20b%23c%3Fd%25e%2Bf%26g%CE%A9/h"), ("88.118/../x", "88.118%2F..%2Fx")],
-)
+    [("88.118/a b#c?d%e+f&gΩ/h", "88.118/a%20b%23c%3Fd%25e%2Bf%26g%CE%A9/h"), ("88.118/../x", "88.118%2F..%2Fx"),
+     ("9506000134352", "https%3A//id.gs1.org/01/09506000134352")],
+)  # fmt: skip
 async def test_lookup_leads_to_the_encoded_address(client: TestClient, identifier: str, path: str) -> None:
     status, _, headers = await get(client, f"/lookup?identifier=%20{quote(identifier, safe='')}&lang=en")
     assert (status, headers["Location"]) == (303, f"/{path}?lang=en")
@@ -235,6 +238,8 @@ async def test_lookup_explains_what_is_malformed(client: TestClient) -> None:
     assert "标识格式不正确" in page
     assert 'aria-invalid="true"' in page
     assert (await get(client, "/lookup"))[0] == 400
+    status, page, _ = await get(client, "/lookup?identifier=9506000134353")
+    assert status == 400 and "check digit" in page, "a bar code is a GTIN"
 
 
 @pytest.mark.parametrize(
@@ -288,6 +293,23 @@ async def test_the_reference_follows_the_document(client: TestClient) -> None:
     assert [answer.bodies[0].schema for answer in register.answers] == ["", "Problem", "Problem"]
     assert "version" in register.answers[0].bodies[0].example
     assert found.groups[1].calls[0].key == "open"
+
+
+@pytest.mark.parametrize(
+    ("summary", "heading", "more"),
+    [
+        ("Publish a draft: it resolves; once", "Publish a draft", "it resolves; once"),
+        ("IIIDAP: whose a prefix is; what is shown", "IIIDAP: whose a prefix is", "what is shown"),
+        ("The session of `Authorization: Handle` here", "The session of `Authorization: Handle` here", ""),
+        ("批量解析，逐一应答；末行为总数", "批量解析，逐一应答", "末行为总数"),
+        ("Withdraw", "Withdraw", ""),
+    ],
+)
+def test_the_contents_name_a_call_briefly(summary: str, heading: str, more: str) -> None:
+    """What else its summary says stands with the call."""
+    told = reference({"openapi": "3.1.0", "paths": {"/x": {"get": {"summary": summary, "responses": {}}}}}, "en")
+    [call] = [call for group in told.groups for call in group.calls]
+    assert (call.heading, call.more) == (heading, more)
 
 
 def test_prose_is_escaped() -> None:
@@ -366,6 +388,36 @@ def test_the_products_name_comes_first_and_values_are_told_in_words() -> None:
         assert page.count("车规级双串联开关二极管") == 2, "the title and the headline, not a line below"
         assert "0.0085 kg" in page and 'href="/88.118.8/BATCH%202026/03"' in page
         assert all(word in page for word in words)
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", "追溯信息"), ("en", "Traceability")])
+def test_links_are_links_under_their_names(language: str, words: str) -> None:
+    """Also where the value is JSON, which no person reads; one that leads nowhere stays text."""
+    told = '{"href": "https://trace.example.com/a", "title": "批次 <7>", "hreflang": ["zh"]}'
+    shown = record("88.118.8/X", [
+        HandleValue(1, "gs1:traceability", told), HandleValue(2, "gs1:pip", "https://example.com/pip"),
+        HandleValue(3, "gs1:pip", '{"href": "javascript:alert(1)"}'), HandleValue(4, "gs1:other", "https://example.com/o"),
+    ])  # fmt: skip
+    page = record_page(PaperNames(), shown, NAME, language, 0)
+    found = Outline(page)
+    assert {"https://trace.example.com/a", "https://example.com/pip", "https://example.com/o"} <= {
+        attributes.get("href") for name, attributes in found.elements if name == "a"
+    }
+    assert words in page and "批次 &lt;7&gt;" in page and "gs1:other" in page and "&#34;hreflang&#34;" not in page
+    assert not any((attributes.get("href") or "").startswith("javascript") for _, attributes in found.elements)
+
+
+def test_references_lead_to_what_they_name() -> None:
+    named = HandleValue(1, "MADE_FROM", "batch", references=(("88.118.8/BATCH 2026/03", 2001), ("no identifier", 0)))
+    for language, word in (("zh", "引用"), ("en", "Refers to")):
+        page = Outline(record_page(PaperNames(), record("88.118.8/X", [named]), NAME, language, 0))
+        assert "/88.118.8/BATCH%202026/03" in page.hrefs() and page.text.count("2001:88.118.8/BATCH 2026/03") == 1
+        assert "0:no identifier" in page.text, "told, and no link"
+        assert sum(word in text for text in page.text) == 2
+    many = replace(named, references=tuple((f"a/{number}", number) for number in range(100)))
+    page = Outline(record_page(PaperNames(), record("88.118.8/X", [many]), NAME, "en", 0))
+    assert [text for text in page.text if ":a/" in text] == [f"{number}:a/{number}" for number in range(5)]
+    assert "…" in page.text
 
 
 def test_a_name_that_is_not_one_stays_a_value() -> None:
