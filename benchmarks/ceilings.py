@@ -48,15 +48,27 @@ def missing(*programs: str) -> list[str]:
     return [f"{program} is not installed (Debian: apt-get install {PACKAGES[program]})" for program in absent]
 
 
+_STARTED: set[int] = set()
+
+
+def started() -> list[int]:
+    """Processes of the limits that run, their children with them; each was started as the leader of a session."""
+    listed = subprocess.run(["ps", "-eo", "pid=,sid="], capture_output=True, text=True, check=True).stdout
+    found = [line.split() for line in listed.splitlines()]
+    return [int(pid) for pid, session in found if int(session) in _STARTED]
+
+
 @contextmanager
 def _running(command: list[str], port: int, seconds: float) -> Iterator[int]:
     """A server in a process group of its own, once it had so long to start."""
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(seconds)
+    _STARTED.add(process.pid)
     try:
         assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
         yield port
     finally:
+        _STARTED.discard(process.pid)
         os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(5)

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.ceilings import bare_handle, knot, missing
+from benchmarks.cores import keep_apart
 from benchmarks.handle_load import answered, checked_sizes, datagrams, idle, in_turn, pipelined, resolutions
 from benchmarks.measured import Measured, interleaved, keep, table
 from benchmarks.own_node import Bench, own_node
@@ -93,6 +94,7 @@ def _measure(bench: Bench, port: int, place: Path, options: argparse.Namespace) 
         }
         if other is not None:
             runs["udp Knot"] = lambda _: datagrams(other[0], other[1], seconds)
+        keep_apart((bench,))
         lines = interleaved(runs, options.rounds)
     opened = idle(port, options.idle)
     _report(lines, len(messages), size, len(opened), before, resident_kib(bench), options)

@@ -62,7 +62,7 @@ def http_lines(bench: Bench, place: Path, workers: int) -> Iterator[Lines]:
         plain, constant = stack.enter_context(hello(workers)), stack.enter_context(bare_http())
         lines = first_lines(bench)
         lines[PIPELINED] = lambda _: http_pipelined(bench.base_url, path, KNOWN, seconds, place)
-        lines[BARE] = lambda _: http_pipelined(constant, "/x%d", 9, seconds, place)
+        lines[BARE] = lambda _: http_pipelined(constant, path, KNOWN, seconds, place)
         ceilings = first_limits(bench, plain)
         ceilings[COPY] = lambda _: copy_rows(bench, *real_part())
         if not missing("nginx"):

@@ -22,6 +22,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.ceilings import bare_http, hello, missing, nginx
+from benchmarks.cores import keep_apart
 from benchmarks.filling import fill
 from benchmarks.filling import warm as warm_up
 from benchmarks.measured import Measured, interleaved, keep, table
@@ -177,6 +178,8 @@ def _measure(
         f"batch of {_BATCH}, identifiers": lambda _: many(),
     }
     runs[HOT](0)
+    if options.workers == 1:
+        keep_apart((warm, bare))
     return interleaved(runs, options.rounds)
 
 
