@@ -33,6 +33,9 @@ class _Form:
         self.table = table
 
 
+_NO_FORM = _Form(b"", b"", {})
+
+
 class Lane:
     """One for each listener. A turn is `begin`, any number of `take` or `many`, `end`."""
 
@@ -45,7 +48,7 @@ class Lane:
         self.second = 0  # of a clock that only goes forward
         self._open = False
         self._version = self._head = b""  # of the last datagram, with its form
-        self._last: _Form | None = None
+        self._last = _NO_FORM
 
     def begin(self) -> None:
         self._open = not self._room.resolver.lookup.stale_seconds
@@ -92,28 +95,30 @@ class Lane:
     def many(self, datagrams: Sequence[bytes]) -> list[bytes | None]:
         """For each datagram its answer, where it is a whole message and the answer lies ready."""
         version, head, form = self._version, self._head, self._last
-        counts, now, answers = self._counts, self._now, list[bytes | None]()
-        memory = self._room.resolver.lookup.memory
+        begin, middle, find = form.begin, form.middle, form.table.get
+        counts, now, memory, answers = self._counts, self._now, self._room.resolver.lookup.memory, list[bytes | None]()
+        put, join, turn = answers.append, b"".join, memory.turn
         for data in datagrams:
             if data[20:40] != head or data[:8] != version:
                 version, head = data[:8], data[20:40]
-                form = self._forms[version + head] if len(data) >= _LEAST_BYTES else None
-            found = form.table.get(data[40:]) if form is not None else None
-            if form is None or found is None or found.until < now or data[12:20] != found.lengths_asked:
-                answers.append(None)
+                form = (self._forms[version + head] if len(data) >= _LEAST_BYTES else None) or _NO_FORM
+                begin, middle, find = form.begin, form.middle, form.table.get
+            found = find(data[40:])
+            if found is None or found.until < now or data[12:20] != found.lengths_asked:
+                put(None)
                 continue
             prefix = found.prefix
             count = counts.get(prefix)
             if count is None:
                 if not (self._open and self._answered_here(prefix)):
-                    answers.append(None)
+                    put(None)
                     continue
                 count = 0
             counts[prefix] = count + 1
-            if found.touched != memory.turn:
-                found.touched = memory.turn
+            if found.touched != turn:
+                found.touched = turn
                 memory.touch(found.entry)
-            answers.append(b"".join((form.begin, data[8:12], found.lengths, form.middle, found.tail)))
+            put(join((begin, data[8:12], found.lengths, middle, found.tail)))
         self._version, self._head, self._last = version, head, form
         return answers
 
