@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -23,7 +24,7 @@ from benchmarks.filling import warm
 from benchmarks.measured import Measured, interleaved, keep, table
 from benchmarks.own_node import Bench, own_node, post, real_part
 from benchmarks.results import Run
-from benchmarks.wrk import Load, wrk
+from benchmarks.wrk import Load, gets, wrk
 
 KNOWN = 20_000  # few enough that every worker holds them all after the warming up
 _CONNECTIONS_READ, _CONNECTIONS_WRITE = 64, 256
@@ -41,13 +42,6 @@ HELLO, INSERT, REDIS = (
 _WARMING = 4  # times that each is asked for before the first round: workers hold them each for itself
 
 # Models and serials like the real ones; every request another of the known identifiers, at random.
-_RESOLVE = """
-math.randomseed(os.time())
-request = function()
-  local n = math.random(0, {known} - 1)
-  return wrk.format("GET", string.format("/api/handles/{prefix}/{model}-%08d", n))
-end
-"""
 _REGISTER = """
 local n = {first}
 local headers = {{["Authorization"] = "Bearer {key}", ["Content-Type"] = "application/json"}}
@@ -89,6 +83,11 @@ def main() -> int:
     return 1 if any(line.wrong for line in lines.values()) else 0
 
 
+def known_gets(bench: Bench, model: str) -> str:
+    """The script that asks for what `prepare` registered."""
+    return gets(f"/api/handles/{bench.prefix}/{model}-%08d", KNOWN)
+
+
 def node_lines(bench: Bench) -> dict[str, Callable[[int], Load]]:
     """Ours. A run is told the round's number, so that no two register the same."""
     model, values = real_part()
@@ -101,7 +100,7 @@ def node_lines(bench: Bench) -> dict[str, Callable[[int], Load]]:
         return _http(bench, bench.base_url, _CONNECTIONS_WRITE, script)
 
     return {
-        RESOLVE: lambda _: _http(bench, bench.base_url, _CONNECTIONS_READ, _RESOLVE.format(known=KNOWN, **known)),
+        RESOLVE: lambda _: _http(bench, bench.base_url, _CONNECTIONS_READ, known_gets(bench, model)),
         REGISTER: one,
         REGISTER_BATCH: lambda turn: _batches(bench, started + turn, model, values),
     }
@@ -110,7 +109,7 @@ def node_lines(bench: Bench) -> dict[str, Callable[[int], Load]]:
 def limit_lines(bench: Bench, hello_url: str) -> dict[str, Callable[[int], Load]]:
     model, values = real_part()
     return {
-        HELLO: lambda _: _http(bench, hello_url, _CONNECTIONS_READ),
+        HELLO: lambda _: _http(bench, hello_url, _CONNECTIONS_READ, gets(urlsplit(hello_url).path, KNOWN)),
         INSERT: lambda _: pgbench_insert(bench, model, values),
         REDIS: lambda _: redis_get(bench, KNOWN),
     }
@@ -142,7 +141,7 @@ def _batches(bench: Bench, turn: int, model: str, values: str) -> Load:
     return _http(bench, bench.base_url, _CONNECTIONS_BATCH, script).times(BATCH)
 
 
-def _http(bench: Bench, url: str, connections: int, script: str | None = None) -> Load:
+def _http(bench: Bench, url: str, connections: int, script: str) -> Load:
     return wrk(url, connections=connections, seconds=bench.seconds, script=script, directory=bench.directory)
 
 

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.ceilings import bare_handle, bare_http, copy_rows, hello, knot, missing, nginx
 from benchmarks.first import HELLO, INSERT, KNOWN, REDIS, REGISTER, REGISTER_BATCH, RESOLVE, prepare
@@ -25,9 +26,10 @@ from benchmarks.handle_load import answered, checked_sizes, datagrams, pipelined
 from benchmarks.handle_wire import NAMES, ONE_URI, demo_names
 from benchmarks.measured import Measured, interleaved, keep, table
 from benchmarks.own_node import Bench, own_node, real_part
+from benchmarks.resolving import at_random
 from benchmarks.resolving import pipelined as http_pipelined
 from benchmarks.results import Run
-from benchmarks.wrk import Load, wrk
+from benchmarks.wrk import Load
 from node.load.own_node import free_port
 
 PIPELINED, TCP, UDP = "resolve, pipelined 16 x 16", "Handle TCP, pipelined", "Handle UDP"
@@ -56,7 +58,7 @@ def http_lines(bench: Bench, place: Path, workers: int) -> Iterator[Lines]:
     path = f"/api/handles/{bench.prefix}/{model}-%08d"
 
     def constant_answer(url: str) -> Callable[[int], Load]:
-        return lambda _: wrk(url, connections=64, seconds=seconds, directory=place)
+        return lambda _: at_random(url, urlsplit(url).path, KNOWN, seconds, place)
 
     with contextlib.ExitStack() as stack:
         plain, constant = stack.enter_context(hello(workers)), stack.enter_context(bare_http())

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -28,7 +29,7 @@ from benchmarks.filling import warm as warm_up
 from benchmarks.measured import Measured, interleaved, keep, table
 from benchmarks.own_node import Bench, output, own_node, post, real_part
 from benchmarks.results import Run
-from benchmarks.wrk import Load, wrk
+from benchmarks.wrk import Load, gets, wrk
 from node.load.arrivals import Outcome, Place, open_model
 from node.load.questions import json_question
 
@@ -38,22 +39,6 @@ BARE_ONE, BARE = "bare uvloop protocol", "bare uvloop protocol, pipelined 16 x 1
 PACED_RATE, _FULL_MEMORY, _BLOCK = 20_000, 600_000, 50_000
 _CONNECTIONS, _DEEP = 64, 16
 _BATCH, _IN_REDIS = 500, 20_000
-_RANDOM = """
-math.randomseed(os.time())
-request = function()
-  return wrk.format("GET", string.format("{path}", math.random(0, {known} - 1)))
-end
-"""
-_PIPELINED = """
-math.randomseed(os.time())
-request = function()
-  local asked = {{}}
-  for i = 1, {deep} do
-    asked[i] = wrk.format("GET", string.format("{path}", math.random(0, {known} - 1)))
-  end
-  return table.concat(asked)
-end
-"""
 _MANY = """
 math.randomseed(os.time())
 request = function()
@@ -126,14 +111,14 @@ def _limits(rates: dict[str, float]) -> dict[str, dict[str, float]]:
 
 
 def at_random(url: str, path: str, known: int, seconds: float, place: Path, connections: int = _CONNECTIONS) -> Load:
-    """Keep-alive; `path` with a place for the number of one of `known` identifiers."""
-    script = _RANDOM.format(path=path, known=known)
+    """Keep-alive; see `gets`."""
+    script = gets(path, known)
     return wrk(url, connections=connections, seconds=seconds, script=script, directory=place)
 
 
 def pipelined(url: str, path: str, known: int, seconds: float, place: Path) -> Load:
     """Sixteen connections, on each sixteen requests under way."""
-    script = _PIPELINED.format(path=path, deep=_DEEP, known=known)
+    script = gets(path, known, _DEEP)
     return wrk(url, connections=_DEEP, seconds=seconds, script=script, directory=place)
 
 
@@ -149,7 +134,7 @@ def _measure(
     address, seconds = f"/api/handles/{name}-%010d", options.seconds
 
     def constant_answer(url: str) -> Load:
-        return wrk(url, connections=_CONNECTIONS, seconds=seconds, directory=place)
+        return at_random(url, urlsplit(url).path, KNOWN, seconds, place)
 
     def many() -> Load:
         script = _MANY.format(name=name, size=_BATCH, known=KNOWN)
@@ -170,7 +155,7 @@ def _measure(
         "nginx return": lambda _: constant_answer(f"{served}/return"),
         "nginx static file": lambda _: constant_answer(f"{served}/static"),
         "aiohttp hello": lambda _: constant_answer(plain),
-        BARE_ONE: lambda _: constant_answer(constant),
+        BARE_ONE: lambda _: at_random(constant, address, KNOWN, seconds, place),
         PIPELINED: lambda _: pipelined(warm.base_url, address, KNOWN, seconds, place),
         BARE: lambda _: pipelined(constant, address, KNOWN, seconds, place),
         FROM_REDIS: lambda _: from_redis(),

@@ -19,7 +19,7 @@ from benchmarks.own_node import real_part
 from benchmarks.results import Run
 from core.record import Record, Status
 from core.value_intake import pack_usual
-from resolver.memory import Entry, Memory
+from resolver.memory import Memory
 
 _NAMES, _HELD = 1_000_000, 50_000
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ def hit_share(asked: int, walked: int, share: float, seed: int = 1) -> float:
     """Of the second half of `asked` look-ups by popularity, with `walked` look-ups of a walk between two of them."""
     resolver.memory._PROVED_SHARE = share
     chance, packed, hits = random.Random(seed), _packed(), 0
-    memory = Memory(_HELD * Entry(_record("88.118.8/S0000000", packed), 0.0).size)
+    memory = Memory(_HELD * _size(packed))
     step = 0
     for turn in range(asked):
         rank = int(_NAMES ** chance.random())
@@ -41,14 +41,22 @@ def hit_share(asked: int, walked: int, share: float, seed: int = 1) -> float:
 
 
 def _ask(memory: Memory, key: str, packed: bytes) -> bool:
-    """As the lanes of ready answers do: touched once in a turn."""
-    entry = memory.peek(key)
-    if entry is not None:
-        if entry.touched != memory.turn:
-            memory.touch(entry)
+    """As the lane of ready answers does: found by its line, touched once in a turn."""
+    line = memory.lines.get(key.encode())
+    if line is not None:
+        if line.touched != memory.turn:
+            line.touched = memory.turn
+            memory.touch(line.entry)
         return True
-    memory.put(_record(key, packed), 0.0)
+    memory.keep_line(memory.put(_record(key, packed), 0.0), key.encode(), b"", b"")
     return False
+
+
+def _size(packed: bytes) -> int:
+    """Of what memory holds of one."""
+    memory = Memory(1_000_000)
+    _ask(memory, "88.118.8/S0000000", packed)
+    return memory.used_bytes
 
 
 def _record(key: str, packed: bytes) -> Record:

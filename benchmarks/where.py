@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.first import _CONNECTIONS_READ, _CONNECTIONS_WRITE, _REGISTER, _RESOLVE, KNOWN, prepare
+from benchmarks.first import _CONNECTIONS_READ, _CONNECTIONS_WRITE, _REGISTER, known_gets, prepare
 from benchmarks.own_node import Bench, own_node, real_part
 from benchmarks.wrk import Load, wrk
 
@@ -106,7 +106,7 @@ def _script(bench: Bench, what: str) -> tuple[str, int]:
     model, values = real_part()
     if what == "resolve":
         prepare(bench)
-        return _RESOLVE.format(known=KNOWN, prefix=bench.prefix, model=model), _CONNECTIONS_READ
+        return known_gets(bench, model), _CONNECTIONS_READ
     first = time.time_ns() // 1_000_000 % 1_000_000 * 10_000
     named = {"key": bench.key, "prefix": bench.prefix, "model": model, "values": values}
     return _REGISTER.format(first=first, **named), _CONNECTIONS_WRITE

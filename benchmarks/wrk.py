@@ -24,6 +24,25 @@ end
 """
 
 
+# Made before the clock runs: formatting takes wrk as long as asking.
+_GETS = """
+local asked, at = {{}}, 0
+init = function()
+  math.randomseed(os.time())
+  for i = 1, {made} do
+    local some = {{}}
+    for j = 1, {deep} do some[j] = wrk.format("GET", string.format("{path}", math.random(0, {known} - 1))) end
+    asked[i] = table.concat(some)
+  end
+end
+request = function()
+  at = at % {made} + 1
+  return asked[at]
+end
+"""
+_GETS_MADE = 400_000  # more than a run of some seconds asks
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """One run: what a second, how long single answers took where that is known, and what went wrong (empty: nothing)."""
@@ -35,6 +54,12 @@ class Load:
     def times(self, each: int) -> Load:
         """Counted in things of which each answer brought so many."""
         return replace(self, rate=self.rate * each)
+
+
+def gets(path: str, known: int, deep: int = 1) -> str:
+    """A script: GETs at random, so many at once. `path` has a place (`%010d`) for the number of one of `known`, or none: then
+    it is a constant, asked in the same way."""
+    return _GETS.format(path=path, known=known, deep=deep, made=_GETS_MADE // deep)
 
 
 def wrk(url: str, *, connections: int, seconds: float, script: str | None = None, directory: Path) -> Load:

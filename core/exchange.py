@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import orjson
@@ -141,13 +141,13 @@ def request_id_of(sent: str | None) -> str:
     return next_request_id().decode()
 
 
-def _request_ids() -> Iterator[bytes]:
+def _blocks_of_ids() -> Iterator[list[bytes]]:
     """Sixteen hexadecimal digits, for ever. By the block: writing each number out takes three times as long."""
     first = secrets.randbits(20)
     for block in count(first):
         begin = b"%s%05x" % (_worker_part, block & 0xFFFFF)
-        for end in _LAST_DIGITS:
-            yield begin + end
+        yield [begin + end for end in _LAST_DIGITS]
 
 
-next_request_id = _request_ids().__next__  # a number that no other request has
+request_ids = chain.from_iterable(_blocks_of_ids())  # numbers that no other request has
+next_request_id = request_ids.__next__

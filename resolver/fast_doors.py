@@ -49,8 +49,8 @@ def _fast_handle_json(resolver: Resolver, ask: Ask) -> Said:
 def _kept_answer(resolver: Resolver, ask: Ask, entry: Entry) -> Answer:
     """It lies ready from now on for who asks the same; of a prefix record the prefix is looked at each time."""
     answer = ready_answer(resolver, entry)
-    if len(answer.body) <= MOST_READY_BYTES and not entry.record.key.startswith(PREFIX_RECORDS):
-        resolver.lookup.memory.keep_line(entry, request_line(ask.raw_path))
+    if answer.rendered and len(answer.body) <= MOST_READY_BYTES and not entry.record.key.startswith(PREFIX_RECORDS):
+        resolver.lookup.memory.keep_line(entry, request_line(ask.raw_path), answer.rendered, answer.body)
     return answer
 
 

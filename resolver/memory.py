@@ -19,7 +19,7 @@ _ENTRY_BYTES = 560  # objects around the content: 530 by tracemalloc on CPython 
 _ANSWER_BYTES = 120  # an answer; the head it is sent with is shared
 ALIAS = "HS_ALIAS"
 ALIAS_MARK = b'"HS_ALIAS"'
-_LINES_HELD, _LINE_BYTES = 2, 130  # of one entry; of one request line, beside its characters
+_LINES_HELD, _LINE_BYTES = 2, 210  # of one entry; of one request line, beside its characters
 _WIRES_HELD, _WIRE_BYTES = 4, 400  # answers of the Handle protocol, of one entry; of one, beside its bytes
 _FLOOR_SECONDS = 10.0  # longer than any flight may take
 _FLOORS_HELD = 100_000
@@ -46,12 +46,26 @@ class WireAnswer:
         self.table: dict[bytes, WireAnswer] = {}  # that it is in
 
 
+class ReadyLine:
+    """The ready answer to one request line of HTTP: the head up to the request id, and the body. All that answering looks at
+    lies here, since with many records each further object is one more that is not in the processor's cache."""
+
+    __slots__ = ("body", "entry", "head", "prefix", "stored_at", "touched")
+
+    def __init__(self, entry: Entry, head: bytes, body: bytes) -> None:
+        self.entry = entry
+        self.head = head
+        self.body = body
+        self.prefix = entry.prefix
+        self.stored_at = entry.stored_at
+        self.touched = 0
+
+
 class Entry:
     """One record with the answers made from it. `stored_at` is monotonic seconds; `size` is what it counts, in bytes."""
 
     __slots__ = (
-        "aliased", "answer", "lines", "locations", "moved", "origin", "prefix", "proved", "record", "size", "stored_at", "touched",
-        "wires",
+        "aliased", "answer", "lines", "locations", "moved", "origin", "prefix", "proved", "record", "size", "stored_at", "wires",
     )  # fmt: skip
 
     def __init__(self, record: Record, stored_at: float, origin: str = "postgresql") -> None:
@@ -59,7 +73,6 @@ class Entry:
         self.stored_at = stored_at
         self.origin = origin  # the tier it was read from
         self.prefix = intern(record.key.partition("/")[0])  # canonical; one for all, which is found without being read
-        self.touched = 0  # in which turn of `Memory`
         self.proved = False  # asked for again since it was read
         self.lines: tuple[bytes, ...] = ()  # request lines by which it is found in `Memory.lines`
         # For an anonymous reader, once somebody asked for it: the Handle JSON, and where a browser is sent (False: nowhere).
@@ -87,7 +100,7 @@ class Memory:
         self._proved: OrderedDict[str, Entry] = OrderedDict()
         self._proved_bytes = 0
         # By request line as sent, once it was asked for so: saves reading the request again.
-        self.lines: dict[bytes, Entry] = {}
+        self.lines: dict[bytes, ReadyLine] = {}
         # Ready answers of the Handle protocol by request: to those who ask for everything, to those who ask for what is public.
         self.wires: tuple[dict[bytes, WireAnswer], dict[bytes, WireAnswer]] = ({}, {})
         self._missing: OrderedDict[str, float] = OrderedDict()
@@ -110,10 +123,10 @@ class Memory:
         """As `get`, without counting as a use."""
         return self._proved.get(key) or self._new.get(key)
 
-    def keep_line(self, entry: Entry, line: bytes) -> None:
+    def keep_line(self, entry: Entry, line: bytes, head: bytes, body: bytes) -> None:
         if line not in self.lines and self.peek(entry.record.key) is entry and len(entry.lines) < _LINES_HELD:
             entry.lines += (line,)
-            self.lines[line] = entry
+            self.lines[line] = ReadyLine(entry, head, body)
             self._grow(entry, _LINE_BYTES + len(line))
 
     def keep_wire(self, answer: WireAnswer, public_only: bool) -> None:
@@ -126,7 +139,6 @@ class Memory:
 
     def touch(self, entry: Entry) -> None:
         """It was used: others go first."""
-        entry.touched = self.turn
         if self.peek(entry.record.key) is entry:
             self.get(entry.record.key)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from core.exchange import next_request_id
+from core.exchange import request_ids
 from core.fast_head import Head
 from core.negotiation import wants
 from core.telemetry import observe_requests
@@ -22,6 +22,7 @@ _PARTICULAR = frozenset(("authorization", "if-none-match", AT_LEAST_HEADER, "x-f
 
 # Of an answer that lies ready: a worker gathers all for which requests came at once. Larger ones have a door, as any other.
 MOST_READY_BYTES = 8 * 1024
+_PIECES = 4  # of an answer
 
 
 def request_line(path: str) -> bytes:
@@ -69,31 +70,31 @@ class ReadyAnswers:
         """
         if not self._open:
             return 0
-        find, counts, oldest, ends = self._find, self._counts[probe], self._oldest, self._ends
-        memory = self._memory
-        turn = memory.turn
-        pieces = data.split(fields)
-        del pieces[-1]  # not ended by the fields
-        at = taken = 0
-        size = len(fields)
-        for line in pieces:
-            entry = find(line)
-            if entry is None or entry.stored_at < oldest or (answer := entry.answer) is None or answer.rendered is None:
+        find, counts, oldest, ends, memory = self._find, self._counts[probe], self._oldest, self._ends, self._memory
+        turn, answered_for, before = memory.turn, "", len(out)
+        lines = data.split(fields)
+        rest = lines.pop()  # not ended by the fields
+        for line, request_id in zip(lines, request_ids, strict=False):
+            found = find(line)
+            if found is None or found.stored_at < oldest:
                 break
-            prefix = entry.prefix
-            count = counts.get(prefix)
-            if count is None:
-                if not self._answered_here(prefix):
-                    break
-                count = 0
-            counts[prefix] = count + 1
-            if entry.touched != turn:
-                memory.touch(entry)
-            out += (answer.rendered, next_request_id(), ends, answer.body)
-            at += len(line) + size
-            taken += 1
+            prefix = found.prefix
+            if prefix is not answered_for:  # most clients ask for one after the other of the same
+                if prefix not in counts:
+                    if not self._answered_here(prefix):
+                        break
+                    counts[prefix] = 0
+                answered_for = prefix
+            counts[prefix] += 1
+            if found.touched != turn:
+                found.touched = turn
+                memory.touch(found.entry)
+            out += (found.head, request_id, ends, found.body)
+        taken = (len(out) - before) // _PIECES
         self._resolver.tally.note(taken)
-        return at
+        if taken == len(lines):
+            return len(data) - len(rest)
+        return sum(map(len, lines[:taken])) + taken * len(fields)
 
     def end(self) -> None:
         """Count what the turn answered."""
