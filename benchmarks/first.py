@@ -120,9 +120,8 @@ def _measure(bench: Bench, hello_url: str, rounds: int) -> dict[str, Measured]:
 
 
 def _report(lines: dict[str, Measured], options: argparse.Namespace) -> None:
-    rate = {name: line.rate for name, line in lines.items()}
     hello, redis, insert = (
-        {limit: rate[name]}
+        {limit: lines[name]}
         for limit, name in (("aiohttp hello", HELLO), ("redis-benchmark GET", REDIS), ("pgbench", INSERT))
     )
     limits = {RESOLVE: hello | redis, REGISTER: insert | hello, REGISTER_BATCH: insert}

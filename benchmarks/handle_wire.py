@@ -103,10 +103,10 @@ def _measure(bench: Bench, port: int, place: Path, options: argparse.Namespace) 
 def _report(
     lines: dict[str, Measured], names: int, size: int, idle_count: int, before: int, after: int, options: argparse.Namespace
 ) -> None:  # fmt: skip
-    limits: dict[str, dict[str, float]] = {
-        "tcp": {"bare": lines["tcp bare"].rate, "the goal": _GOALS["tcp"]},
-        "depth 1": {"bare": lines["depth 1 bare"].rate},
-        "udp": {"the goal": _GOALS["udp"]} | ({"Knot": lines["udp Knot"].rate} if "udp Knot" in lines else {}),
+    limits: dict[str, dict[str, Measured | float]] = {
+        "tcp": {"bare": lines["tcp bare"], "the goal": _GOALS["tcp"]},
+        "depth 1": {"bare": lines["depth 1 bare"]},
+        "udp": {"the goal": _GOALS["udp"]} | ({"Knot": lines["udp Knot"]} if "udp Knot" in lines else {}),
     }
     print(
         table(lines, limits, f"{names} names of the demo, answers of {size} bytes (UDP: one address each), one worker")

@@ -96,9 +96,9 @@ def handle_lines(bench: Bench, port: int, place: Path, knotd: str | None) -> Ite
         yield lines
 
 
-def limits_of(lines: dict[str, Measured]) -> dict[str, dict[str, float]]:
+def limits_of(lines: dict[str, Measured]) -> dict[str, dict[str, Measured | float]]:
     return {
-        ours: {name.partition(",")[0]: lines[name].rate for name in ceilings if name in lines}
+        ours: {name.partition(",")[0]: lines[name] for name in ceilings if name in lines}
         for ours, ceilings in _BESIDE.items()
         if ours in lines
     }

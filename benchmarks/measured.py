@@ -35,21 +35,31 @@ class Measured:
     def rate(self) -> float:
         return statistics.median(self.rates)
 
-    def line(self, limits: dict[str, float]) -> str:
+    def beside(self, limit: Measured | float) -> float:
+        """How many times the limit: of another line the median over the rounds, as what slows a round slows both."""
+        if isinstance(limit, Measured):
+            return statistics.median(ours / theirs for ours, theirs in zip(self.rates, limit.rates, strict=True))
+        return self.rate / limit
+
+    def line(self, limits: Mapping[str, Measured | float]) -> str:
         spread = f"{min(self.rates):,.0f}–{max(self.rates):,.0f}"
         tail = f"{statistics.median(self.tails):.1f}" if any(self.tails) else ""
-        ratios = ", ".join(f"{self.rate / limit:.2f} × {name}" for name, limit in limits.items())
+        ratios = ", ".join(f"{self.beside(limit):.2f} × {name}" for name, limit in limits.items())
         return f"| {self.name} | {self.rate:,.0f} | {spread} | {tail} | {ratios} {' '.join(self.wrong)}|"
 
 
-def table(lines: Mapping[str, Measured], limits: Mapping[str, Mapping[str, float]], how: str) -> str:
-    """Markdown; `limits` are rates by line and name, `how` says what was run."""
+# By line and name: another line, or a rate that was known before.
+Limits = Mapping[str, Mapping[str, Measured | float]]
+
+
+def table(lines: Mapping[str, Measured], limits: Limits, how: str) -> str:
+    """Markdown; `how` says what was run."""
     machine = (
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
     head = "| what | per second | spread | p99 ms, closed loop | beside its limits |\n|---|---:|---:|---:|---|"
     return "\n".join(
-        [f"\n{machine}, {how}\n", head, *(line.line(dict(limits.get(name, {}))) for name, line in lines.items())]
+        [f"\n{machine}, {how}\n", head, *(line.line(limits.get(name, {})) for name, line in lines.items())]
     )
 
 
@@ -63,13 +73,13 @@ def interleaved(runs: Mapping[str, Callable[[int], Load]], rounds: int) -> dict[
     return lines
 
 
-def keep(made: Run, lines: Mapping[str, Measured], limits: Mapping[str, Mapping[str, float]]) -> None:
+def keep(made: Run, lines: Mapping[str, Measured], limits: Limits) -> None:
     """The lines as figures of a run: median and spread, how many times each limit that is, and the latencies of all rounds."""
     for name, line in lines.items():
         figures: dict[str, float] = {"per second": line.rate, "least": min(line.rates), "most": max(line.rates)}
         if any(line.tails):
             figures["p99 ms, closed loop"] = statistics.median(line.tails)
-        figures |= {f"x {limit}": line.rate / rate for limit, rate in limits.get(name, {}).items()}
+        figures |= {f"x {limit}": line.beside(there) for limit, there in limits.get(name, {}).items()}
         made.add(name, figures)
         if line.latencies.total:
             made.add_histogram(name, line.latencies)

@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def _report(lines: dict[str, Measured], paced: Outcome, memory: dict[str, int], options: argparse.Namespace) -> int:
-    limits = _limits({name: line.rate for name, line in lines.items()})
+    limits = _limits(lines)
     how = (
         f"{options.workers} worker(s), generator on the same cores; {options.rounds} rounds of {options.seconds:g} s, "
         f"medians; {options.rows:,} rows for the cold line"
@@ -105,9 +105,11 @@ def _report(lines: dict[str, Measured], paced: Outcome, memory: dict[str, int], 
     return 1 if any(line.wrong for line in lines.values()) or paced.errors else 0
 
 
-def _limits(rates: dict[str, float]) -> dict[str, dict[str, float]]:
-    plain = {name: rates[name] for name in ("nginx return", "nginx static file", "aiohttp hello")}
-    return {HOT: {**plain, BARE_ONE: rates[BARE_ONE]}, PIPELINED: {BARE_ONE: rates[BARE]}, FROM_REDIS: plain}
+def _limits(lines: dict[str, Measured]) -> dict[str, dict[str, Measured | float]]:
+    plain: dict[str, Measured | float] = {
+        name: lines[name] for name in ("nginx return", "nginx static file", "aiohttp hello")
+    }
+    return {HOT: {**plain, BARE_ONE: lines[BARE_ONE]}, PIPELINED: {BARE_ONE: lines[BARE]}, FROM_REDIS: plain}
 
 
 def at_random(url: str, path: str, known: int, seconds: float, place: Path, connections: int = _CONNECTIONS) -> Load:
