@@ -29,7 +29,7 @@ def test_the_table_is_what_the_code_does() -> None:
     assert drawn() == {(state, move): to for move, (_, leads) in MOVES.items() for state, to in leads.items()}
 
 
-@pytest.mark.parametrize(("state", "move"), itertools.product(State, Move))
+@pytest.mark.parametrize(("state", "move"), list(itertools.product(State, Move)))
 def test_a_move_leads_where_the_table_says_and_nowhere_else(state: State, move: Move) -> None:
     leads = MOVES[move][1]
     if state in leads:
