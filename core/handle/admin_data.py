@@ -8,7 +8,7 @@ from typing import Any
 from core.handle.malformed import Malformed
 from core.handle.reader import MAX_NAME_BYTES, Reader, text, u16, u32
 from core.handle.wire_value import encode_references, read_references
-from core.values import Reference, references_json
+from core.values import Reference
 
 _BITS = 12
 
@@ -58,7 +58,6 @@ def decode_vlist(data: bytes) -> tuple[Reference, ...]:
 
 
 encode_vlist = encode_references
-vlist_as_json = references_json
 
 
 def vlist_from_json(raw: Any) -> tuple[Reference, ...]:

@@ -20,7 +20,6 @@ from core.handle.admin_data import (
     decode_admin,
     decode_vlist,
     encode_vlist,
-    vlist_as_json,
     vlist_from_json,
 )
 from core.handle.codes import Code
@@ -41,6 +40,7 @@ from core.values import (
     SECRET_TYPES,
     HandleValue,
     is_referable,
+    references_json,
 )
 
 _HANDLE_BITS = 15
@@ -113,7 +113,7 @@ def _as_object(kind: str, data: bytes) -> tuple[str, Any]:
     if kind == "HS_ADMIN":
         return "admin", decode_admin(data).as_json()
     if kind == "HS_VLIST":
-        return "vlist", vlist_as_json(decode_vlist(data))
+        return "vlist", references_json(decode_vlist(data))
     if kind == "HS_SITE" or kind.startswith("HS_SITE."):
         return "site", site_as_json(decode_site(data))
     if kind == "HS_PUBKEY":
